@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Windows.ApplicationModel.Background and the COM around it, for programs that were written to that
+ * interface: libbgtask-winrt (pkg-config bgtask-winrt). Vtables, IIDs, numbers and HRESULTs are those
+ * of Windows; docs/winrt.md says which classes there are, and what differs. WCHAR has 16 bits: write
+ * u"text". Objects may be used by any thread; strings and objects that are returned belong to the
+ * caller.
+ *
+ * Out parameters of COM must not be NULL (E_POINTER), except where NULL is said to be allowed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* The types of Windows. */
+
+typedef int32_t HRESULT;
+typedef int32_t BOOL;
+typedef uint8_t boolean;
+typedef int32_t INT32;
+typedef int64_t INT64;
+typedef uint32_t UINT32;
+typedef uint32_t ULONG;
+typedef uint32_t DWORD;
+#ifdef __cplusplus
+typedef char16_t WCHAR;
+#else
+typedef uint_least16_t WCHAR;
+#endif
+
+typedef struct GUID {
+        uint32_t Data1;
+        uint16_t Data2;
+        uint16_t Data3;
+        uint8_t Data4[8];
+} GUID;
+typedef GUID IID;
+typedef GUID CLSID;
+#ifdef __cplusplus
+typedef const IID &REFIID;
+typedef const CLSID &REFCLSID;
+#else
+typedef const IID *REFIID;
+typedef const CLSID *REFCLSID;
+#endif
+
+typedef struct EventRegistrationToken {
+        INT64 value;
+} EventRegistrationToken;
+
+typedef enum TrustLevel { BaseTrust = 0, PartialTrust = 1, FullTrust = 2 } TrustLevel;
+typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 1 } RO_INIT_TYPE;
+
+#define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
+#define FAILED(hr) ((HRESULT)(hr) < 0)
+#define S_OK ((HRESULT)0)
+#define S_FALSE ((HRESULT)1)
+#define E_BOUNDS ((HRESULT)0x8000000b)
+#define E_NOTIMPL ((HRESULT)0x80004001)
+#define E_NOINTERFACE ((HRESULT)0x80004002)
+#define E_POINTER ((HRESULT)0x80004003)
+#define E_FAIL ((HRESULT)0x80004005)
+#define E_ACCESSDENIED ((HRESULT)0x80070005)
+#define E_OUTOFMEMORY ((HRESULT)0x8007000e)
+#define E_INVALIDARG ((HRESULT)0x80070057)
+#define CO_E_NOTINITIALIZED ((HRESULT)0x800401f0)
+#define CO_E_OBJNOTREG ((HRESULT)0x800401fb)
+#define CLASS_E_NOAGGREGATION ((HRESULT)0x80040110)
+#define REGDB_E_CLASSNOTREG ((HRESULT)0x80040154)
+#define RPC_E_CHANGED_MODE ((HRESULT)0x80010106)
+#define E_ILLEGAL_METHOD_CALL ((HRESULT)0x8000000e)
+
+/* Enumerations of Windows.ApplicationModel.Background. */
+
+typedef enum SystemTriggerType {
+        SystemTriggerType_Invalid = 0,
+        SystemTriggerType_SmsReceived = 1,
+        SystemTriggerType_UserPresent = 2,
+        SystemTriggerType_UserAway = 3,
+        SystemTriggerType_NetworkStateChange = 4,
+        SystemTriggerType_ControlChannelReset = 5,
+        SystemTriggerType_InternetAvailable = 6,
+        SystemTriggerType_SessionConnected = 7,
+        SystemTriggerType_ServicingComplete = 8,
+        SystemTriggerType_LockScreenApplicationAdded = 9,
+        SystemTriggerType_LockScreenApplicationRemoved = 10,
+        SystemTriggerType_TimeZoneChange = 11,
+        SystemTriggerType_OnlineIdConnectedStateChange = 12,
+        SystemTriggerType_BackgroundWorkCostChange = 13,
+        SystemTriggerType_PowerStateChange = 14,
+        SystemTriggerType_DefaultSignInAccountChange = 15
+} SystemTriggerType;
+
+typedef enum SystemConditionType {
+        SystemConditionType_Invalid = 0,
+        SystemConditionType_UserPresent = 1,
+        SystemConditionType_UserNotPresent = 2,
+        SystemConditionType_InternetAvailable = 3,
+        SystemConditionType_InternetNotAvailable = 4,
+        SystemConditionType_SessionConnected = 5,
+        SystemConditionType_SessionDisconnected = 6,
+        SystemConditionType_FreeNetworkAvailable = 7,
+        SystemConditionType_BackgroundWorkCostNotHigh = 8
+} SystemConditionType;
+
+typedef enum BackgroundTaskCancellationReason {
+        BackgroundTaskCancellationReason_Abort = 0,
+        BackgroundTaskCancellationReason_Terminating = 1,
+        BackgroundTaskCancellationReason_LoggingOff = 2,
+        BackgroundTaskCancellationReason_ServicingUpdate = 3,
+        BackgroundTaskCancellationReason_IdleTask = 4,
+        BackgroundTaskCancellationReason_Uninstall = 5,
+        BackgroundTaskCancellationReason_ConditionLoss = 6,
+        BackgroundTaskCancellationReason_SystemPolicy = 7,
+        BackgroundTaskCancellationReason_QuietHoursEntered = 8,
+        BackgroundTaskCancellationReason_ExecutionTimeExceeded = 9,
+        BackgroundTaskCancellationReason_ResourceRevocation = 10,
+        BackgroundTaskCancellationReason_EnergySaver = 11
+} BackgroundTaskCancellationReason;
+
+typedef enum BackgroundTaskThrottleCounter {
+        BackgroundTaskThrottleCounter_All = 0,
+        BackgroundTaskThrottleCounter_Cpu = 1,
+        BackgroundTaskThrottleCounter_Network = 2
+} BackgroundTaskThrottleCounter;
+
+typedef enum CustomSystemEventTriggerRecurrence {
+        CustomSystemEventTriggerRecurrence_Once = 0,
+        CustomSystemEventTriggerRecurrence_Always = 1
+} CustomSystemEventTriggerRecurrence;
+
+typedef enum BackgroundAccessStatus {
+        BackgroundAccessStatus_Unspecified = 0,
+        BackgroundAccessStatus_AllowedWithAlwaysOnRealTimeConnectivity = 1,
+        BackgroundAccessStatus_AllowedMayUseActiveRealTimeConnectivity = 2,
+        BackgroundAccessStatus_Denied = 3,
+        BackgroundAccessStatus_AlwaysAllowed = 4,
+        BackgroundAccessStatus_AllowedSubjectToSystemPolicy = 5,
+        BackgroundAccessStatus_DeniedBySystemPolicy = 6,
+        BackgroundAccessStatus_DeniedByUser = 7
+} BackgroundAccessStatus;
+
+typedef enum BackgroundAccessRequestKind {
+        BackgroundAccessRequestKind_AlwaysAllowed = 0,
+        BackgroundAccessRequestKind_AllowedSubjectToSystemPolicy = 1
+} BackgroundAccessRequestKind;
+
+typedef enum ApplicationTriggerResult {
+        ApplicationTriggerResult_Allowed = 0,
+        ApplicationTriggerResult_CurrentlyRunning = 1,
+        ApplicationTriggerResult_DisabledByPolicy = 2,
+        ApplicationTriggerResult_UnknownError = 3
+} ApplicationTriggerResult;
+
+typedef enum AsyncStatus {
+        AsyncStatus_Started = 0,
+        AsyncStatus_Completed = 1,
+        AsyncStatus_Canceled = 2,
+        AsyncStatus_Error = 3
+} AsyncStatus;
+
+typedef enum BackgroundWorkCostValue {
+        BackgroundWorkCostValue_Low = 0,
+        BackgroundWorkCostValue_Medium = 1,
+        BackgroundWorkCostValue_High = 2
+} BackgroundWorkCostValue;
+
+/* Strings: immutable, counted, UTF-16; NULL is the empty string. */
+
+typedef struct HSTRING__ *HSTRING;
+/* Room for a string on the stack, which is not counted and lives as long as its text. */
+typedef struct HSTRING_HEADER {
+        void *reserved[4];
+} HSTRING_HEADER;
+
+/* Copies length characters. E_POINTER (text NULL and length not 0), E_OUTOFMEMORY. */
+HRESULT WindowsCreateString(const WCHAR *text, UINT32 length, HSTRING *ret_string);
+/* Refers to text, whose character behind the last is 0. E_INVALIDARG if it is not. */
+HRESULT WindowsCreateStringReference(const WCHAR *text, UINT32 length, HSTRING_HEADER *header, HSTRING *ret_string);
+/* One more reference; of a string on the stack a copy. */
+HRESULT WindowsDuplicateString(HSTRING string, HSTRING *ret_string);
+/* Takes NULL, and does nothing to a string on the stack. */
+HRESULT WindowsDeleteString(HSTRING string);
+UINT32 WindowsGetStringLen(HSTRING string);
+BOOL WindowsIsStringEmpty(HSTRING string);
+/* Never NULL; ends with 0. ret_length may be NULL. */
+const WCHAR *WindowsGetStringRawBuffer(HSTRING string, UINT32 *ret_length);
+/* *ret_result: -1, 0 or 1, by the numbers of the characters. */
+HRESULT WindowsCompareStringOrdinal(HSTRING a, HSTRING b, INT32 *ret_result);
+HRESULT WindowsConcatString(HSTRING a, HSTRING b, HSTRING *ret_string);
+
+/* Memory that is handed over, as GetIids() does. */
+void *CoTaskMemAlloc(size_t size);
+void CoTaskMemFree(void *memory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <bgtask/winrt-interfaces.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Windows Runtime. */
+
+/*
+ * For programs that call them; nothing here needs it. S_OK the first time in a thread, then S_FALSE;
+ * RPC_E_CHANGED_MODE if it was initialised with another type.
+ */
+HRESULT RoInitialize(RO_INIT_TYPE type);
+void RoUninitialize(void);
+/* The factory or the statics of a class by its name. REGDB_E_CLASSNOTREG, E_NOINTERFACE. */
+HRESULT RoGetActivationFactory(HSTRING class_name, REFIID iid, void **ret_factory);
+/* A new object, of a class with a constructor without parameters. REGDB_E_CLASSNOTREG, E_NOTIMPL. */
+HRESULT RoActivateInstance(HSTRING class_name, IInspectable **ret_instance);
+
+/* Class objects. */
+
+enum {
+        CLSCTX_INPROC_SERVER = 0x1,
+        CLSCTX_LOCAL_SERVER = 0x4
+};
+enum {
+        REGCLS_SINGLEUSE = 0,
+        REGCLS_MULTIPLEUSE = 1,
+        REGCLS_MULTI_SEPARATE = 2,
+        REGCLS_SUSPENDED = 4,
+        REGCLS_SURROGATE = 8,
+        REGCLS_AGILE = 16
+};
+
+/*
+ * From now on this process runs the tasks of the class: for each run the factory makes one
+ * IBackgroundTask, and Run is called on a thread of the library. context must hold
+ * CLSCTX_LOCAL_SERVER. E_INVALIDARG; E_ACCESSDENIED (the package's manifest does not declare the
+ * class); else what libbgtask's errors stand for.
+ */
+HRESULT CoRegisterClassObject(REFCLSID clsid, IUnknown *factory, DWORD context, DWORD flags, DWORD *ret_cookie);
+/* Returns when no run of it is left. CO_E_OBJNOTREG (there is no such cookie). */
+HRESULT CoRevokeClassObject(DWORD cookie);
+HRESULT CoSuspendClassObjects(void);
+HRESULT CoResumeClassObjects(void);
+ULONG CoAddRefServerProcess(void);
+ULONG CoReleaseServerProcess(void);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif

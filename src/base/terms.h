@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The enumerations of terms.def, and for each the names of its numbers both ways. */
+
+#include <stddef.h>
+
+enum {
+#define X_TRIGGER(symbol, number, name) TRIGGER_##symbol = (number),
+#define X_SYSTEM(symbol, number, name) SYSTEM_##symbol = (number),
+#define X_CONDITION(symbol, number, name) CONDITION_##symbol = (number),
+#define X_REASON(symbol, number, name) REASON_##symbol = (number),
+#define X_OUTCOME(symbol, number, name) OUTCOME_##symbol = (number),
+#define X_DETAIL(symbol, number, name) DETAIL_##symbol = (number),
+#define X_OVERLAP(symbol, number, name) OVERLAP_##symbol = (number),
+#define X_CATCH_UP(symbol, number, name) CATCH_UP_##symbol = (number),
+#define X_RERUN(symbol, number, name) RERUN_##symbol = (number),
+#define X_IF_EXISTS(symbol, number, name) IF_EXISTS_##symbol = (number),
+#define X_WHY(symbol, number, name) WHY_##symbol = (number),
+#define X_RUN_STATE(symbol, number, name) RUN_##symbol = (number),
+#define X_FIRED_BY(symbol, number, name) FIRED_BY_##symbol = (number),
+#include "base/terms.def"
+};
+
+/* Conditions fit into a bit set: 1 << CONDITION_x. */
+#define CONDITION_MAX 32
+#define CONDITION_BIT(condition) (UINT32_C(1) << (condition))
+
+typedef enum TermList {
+        TERM_TRIGGER,
+        TERM_SYSTEM,
+        TERM_CONDITION,
+        TERM_REASON,
+        TERM_OUTCOME,
+        TERM_DETAIL,
+        TERM_OVERLAP,
+        TERM_CATCH_UP,
+        TERM_RERUN,
+        TERM_IF_EXISTS,
+        TERM_WHY,
+        TERM_RUN_STATE,
+        TERM_FIRED_BY,
+        _TERM_LIST_MAX,
+} TermList;
+
+/* The name of a number of that list, or NULL. */
+const char *term_name(TermList list, int number);
+
+/* The number of a name (ASCII case is ignored), or -1. */
+int term_number(TermList list, const char *name);
+
+/* Walks a list: the number of its i-th entry, -1 past the end. */
+int term_at(TermList list, size_t i);

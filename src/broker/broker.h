@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The broker: it owns one object of each room and carries what they say to each other. Everything that happens becomes
+ * an event for the engine, and every effect of the engine is carried to the room that can do it, in order. Nothing
+ * else decides anything.
+ *
+ * broker_feed() may be called from any handler: events that arise while effects are being carried out wait in a queue
+ * until those are done, so that the engine sees one event at a time and each room one effect at a time.
+ */
+
+#include <stdbool.h>
+
+#include "broker/clock.h"
+#include "broker/config.h"
+#include "broker/journal.h"
+#include "broker/paths.h"
+#include "broker/startup.h"
+#include "bus/bus.h"
+#include "engine/engine.h"
+#include "launcher/launcher.h"
+#include "manifest/manifest.h"
+#include "sensors/sensors.h"
+#include "store/ledger.h"
+#include "store/store.h"
+
+typedef struct Broker Broker;
+typedef struct Server Server;
+typedef struct Package Package;
+typedef struct Batch Batch;
+typedef struct Found Found;
+typedef struct Failures Failures;
+
+typedef struct BrokerOptions {
+        PathOptions paths;
+        bool test_clock;
+        bool check_config;      /* only that */
+        const char *config;     /* the only configuration file; NULL: those of the machine and the user */
+        bool delegated;         /* the cgroup that it is in is its own */
+        Uuid boot_id;           /* of the test clock; null: the kernel's */
+        const char *replay;     /* show this journal instead of serving */
+        bool json;
+} BrokerOptions;
+
+/* An installed package, or one that is being installed. */
+struct Package {
+        ListNode node;
+        char *family;
+        char *folder;
+        char *target_name;      /* NULL: none was given */
+        char *external_location;
+        Uuid content;
+        uint64_t installed_real_usec;
+        Manifest *manifest;     /* NULL: it could not be read again; then it has no classes */
+        char *problem;          /* why, as a sentence */
+        uint64_t token;         /* of the install that waits for its commit; 0: it is stored */
+        uint64_t removing;      /* token of the removal that waits for its commit */
+};
+
+/* A process that serves, or is being started to. */
+struct Server {
+        ListNode node;
+        Broker *broker;
+        uint64_t id;
+        char *package;
+        uint32_t exe_server;
+        bool launched;
+        bool is_app;            /* it took itself out of our hands */
+        bool ended;             /* its process has */
+        bool told_gone;         /* the engine knows that it has gone */
+        bool told_to_exit;
+        bool released;          /* the engine does not refer to it any more */
+        bool free_later;
+        Process *process;       /* NULL: not spawned, or not ours to watch */
+        Peer *peer;             /* NULL: not connected, or not yet again */
+        int linger_fd;          /* the longest that a server without a connection may live */
+        LoopSource linger_source;
+};
+
+#define SERVER_LOG_ID_MAX 97
+#define SERVER_COOKIE_MAX 64
+
+typedef struct QueuedEvent QueuedEvent;
+
+/* What the store has been begun to be told and not been handed yet; see write.c. */
+typedef struct Write {
+        LoopJob job;
+        bool awaited; /* somebody waits for the commit */
+        bool starts;  /* the round starts a server, or a run in one */
+        bool held;
+        bool armed;   /* the timer is */
+        int fd;       /* timerfd */
+        LoopSource source;
+} Write;
+
+struct Broker {
+        BrokerOptions options;
+        Config config;
+        Paths paths;
+        Loop loop;
+        Clock *clock;
+        Engine *engine;
+        Journal *journal;       /* NULL: there is none */
+        Store *store;
+        Ledger *ledger;
+        bool ledger_failed;
+        bool ledger_is_new;     /* the one before was of another boot, or went with the runtime folder */
+        Launcher *launcher;
+        Sensors *sensors;       /* NULL: the test clock's conditions are set by hand */
+        ListNode sensor_questions;
+        ListNode zones;         /* whose rules the engine was told */
+        Bus *bus;
+        BusHandlers bus_handlers;
+        Effects effects;
+        ListNode queue;         /* of QueuedEvent */
+        bool carrying;
+        bool unsettled;         /* there is work left for the next round of the loop */
+        bool stop;              /* leave the loop */
+        bool shutting_down;     /* live runs are being canceled */
+        int lock_fds[2];
+        int listen_fd;          /* a socket that whoever started us listens on; 0: none, we bind our own */
+        bool owns_listen_fd;    /* which is one that an earlier program of this process has bound */
+        bool replace;           /* leave the loop for the program that is now where this one was started from */
+        int signal_fd;
+        LoopSource signal_source;
+        int shutdown_fd;        /* timerfd: the longest that a shutdown waits */
+        LoopSource shutdown_source;
+        LoopSource store_source;
+        Write write;
+        ListNode packages;
+        Found *found;
+        ListNode servers;
+        ListNode batches;       /* of RegisterBatch calls that are not answered yet */
+        uint64_t last_batch;
+        ListNode questions;     /* about the history, that wait for commits */
+        uint64_t last_begun;    /* commit that the store was given */
+        uint64_t last_answered; /* commit whose end the engine knows */
+        ListNode advances;      /* test clock: callers of Advance that wait */
+        Buffer imported;        /* variables for servers and commands */
+        uint8_t cookie_key[32];
+        uint64_t started_real_usec;
+        Uuid boot_id;
+        Failures *failures;     /* NULL: none was to be told of */
+        char **problems;        /* what an admin should know, from the start */
+        size_t n_problems;
+};
+
+int broker_new(const BrokerOptions *options, Broker **ret_broker);
+Broker *broker_free(Broker *broker);
+DEFINE_CLEANUP(Broker *, broker_free);
+/* Until SIGTERM, SIGINT or Shutdown. 0 or negative errno. */
+int broker_run(Broker *broker);
+/* What an engine of this broker is made with; its hash key and its first server are not set. */
+EngineConfig broker_engine_config(const Broker *broker);
+
+/* Says it to the log: standard error, one line. */
+void broker_log(const char *format, ...) _printf_(1, 2);
+/* The same, and keeps it for Status. */
+void broker_add_problem(Broker *broker, const char *format, ...) _printf_(2, 3);
+
+/* feed.c */
+Event broker_event(const Broker *broker, EventType type, uint64_t token);
+/* Copies what the event points to if it has to wait. */
+void broker_feed(Broker *broker, const Event *event);
+/* A server id that was never given before. */
+uint64_t broker_new_server_id(Broker *broker);
+/* Feeds ticks until nothing is left to do now, and arms the clock. */
+void broker_settle(Broker *broker);
+
+/* carry.c */
+void broker_carry(Broker *broker, const Effects *effects);
+
+/* write.c */
+int broker_write_init(Broker *broker);
+void broker_write_done(Broker *broker);
+/* Something was begun: it is handed to the store when the round is over, or held if nobody waits for it. */
+void broker_write_begin(Broker *broker, bool awaited);
+/* This round starts a server, or a run in one. */
+void broker_write_after_start(Broker *broker);
+/* A server has taken a run: what was held is handed over at the end of the round. */
+void broker_write_release(Broker *broker);
+/* At once, whatever waits. */
+void broker_write_now(Broker *broker);
+
+/* package.c */
+Package *broker_package_find(Broker *broker, const char *family);
+/* The package whose folder holds this executable; NULL. */
+Package *broker_package_of_executable(Broker *broker, const char *path);
+void broker_package_free(Package *package);
+void broker_package_install(Broker *broker, Call *call, const char *folder, const char *target_name,
+                            const char *external);
+/*
+ * Reads the package of a folder and stages it under this token. Negative errno with a sentence if it cannot be
+ * installed.
+ */
+int broker_package_stage(Broker *broker, const char *folder, uint64_t token, Package **ret_package, char *sentence,
+                         size_t size);
+/* Asks the engine to put a staged package into force. It is freed if that fails. */
+void broker_package_begin(Broker *broker, Package *package);
+/* Takes the classes of a package whose folder is gone out of force. */
+void broker_package_begin_gone(Broker *broker, const Package *package, uint64_t token);
+/* Returns the package that is in force now; NULL after an error, or if nothing had changed. */
+Package *broker_package_commit(Broker *broker, uint64_t token, Error error);
+/* Makes an INSTALL or RESTORE_PACKAGE of a package; the classes are the caller's to free. -ENOMEM. */
+int broker_package_fill_event(const Package *package, Event *event, PackageClass **ret_classes);
+void broker_package_mark_removing(Broker *broker, const char *family, uint64_t token);
+void broker_package_end_removing(Broker *broker, uint64_t token, Error error);
+int broker_package_restore(Broker *broker, const StorePackage *row);
+void broker_package_stored(Broker *broker, const char *family, uint64_t token);
+/* The sentence for a CLSID that the package does not serve. */
+void broker_package_explain_class(Broker *broker, const char *family, Uuid clsid, char *buf, size_t size);
+char *broker_package_local_folder(const Broker *broker, const char *family);
+
+/* found.c: packages that are found, not installed by a command */
+#define FOUND_BIT (UINT64_C(1) << 62) /* of tokens that are no call's */
+#define FOUND_ROOTS_MAX 64
+/* Looks for them, and waits until what was found is in force. */
+int found_new(Broker *broker, Found **ret);
+Found *found_free(Found *found);
+DEFINE_CLEANUP(Found *, found_free);
+/* Looks again. Takes NULL. */
+void found_look(Found *found);
+/* True if the package came from one of these folders, and would be found again. */
+bool found_is_there(const Found *found, const Package *package);
+bool found_is_below(const Found *found, const char *folder);
+/* What the last look has seen, for Status; NULL behind the last one. */
+const char *found_problem(const Found *found, size_t i);
+
+/* server.c */
+/* The limits of a server or command that says nothing of its own, as configured. */
+LaunchLimits broker_default_limits(const Broker *broker);
+Server *broker_server_find(Broker *broker, uint64_t id);
+Server *broker_server_new(Broker *broker, uint64_t id, const char *package, uint32_t exe_server, bool launched);
+void broker_server_free(Server *server);
+/* command: the task whose supervisor it is to be; null: the ExeServer of the package. */
+void broker_server_launch(Broker *broker, uint64_t id, const char *package, uint32_t exe_server, Uuid command);
+void broker_server_process_ended(Process *process, const ProcessResult *result, void *userdata);
+void broker_server_peer_gone(Broker *broker, Peer *peer);
+/* It has a connection again. */
+void broker_server_stay(Server *server);
+void broker_server_released(Broker *broker, uint64_t id);
+void broker_servers_collect(Broker *broker);
+char *broker_server_log_id(const char *package, uint64_t id, char buf[static SERVER_LOG_ID_MAX]);
+/* What an attached server shows to a restarted broker: its id and a signature under the state folder's key. */
+void broker_server_cookie(const Broker *broker, uint64_t id, char buf[static SERVER_COOKIE_MAX]);
+int broker_server_check_cookie(const Broker *broker, const char *cookie, uint64_t *ret_id);
+
+/* command.c */
+/* Starts the supervisor of a command task. Negative errno, which was said to the log. */
+int broker_command_spawn(Broker *broker, Server *server, Uuid task);
+
+/* failure.c: semantics.md, 14 */
+void broker_tell_failure(Broker *broker, const RunRow *row);
+/* True if the process was a command that is run on failure. */
+bool broker_failure_command_ended(Broker *broker, Process *process, const ProcessResult *result);
+void broker_failures_free(Broker *broker);
+
+/* record.c: the ledger */
+void ledger_record(Broker *broker, const LedgerRow *row);
+void ledger_forget(Broker *broker, Uuid run);
+void broker_server_record(Broker *broker, const Server *server);
+void broker_server_unrecord(Broker *broker, const Server *server);
+
+/* restore.c */
+int broker_restore(Broker *broker);
+/* The largest id of a server in the ledger, 0: none. */
+uint64_t broker_last_server(Broker *broker);
+
+/* control.c */
+void control_set_handlers(BusHandlers *handlers);
+/* Answers what the engine answered. */
+void control_reply(Broker *broker, const Effect *effect);
+/* The package that a request is about; if there is none, the call was answered and NULL is returned. */
+const char *control_find_package(Broker *broker, Call *call, const char *name);
+void batch_step(Broker *broker, Batch *batch);
+void control_done(Broker *broker);
+enum {
+        KIND_EMPTY,     /* what a call's answer consists of */
+        KIND_REGISTER,
+        KIND_INSTALL,
+        KIND_REMOVE,
+        KIND_RUN,
+        KIND_REQUEST,
+        KIND_CANCEL,
+        KIND_CLASS,
+        KIND_GO,
+        KIND_LOG,
+};
+
+/* serve.c: requests of servers */
+void serve_set_handlers(BusHandlers *handlers);
+
+/* history.c */
+/* Reads a page of the history that holds every outcome that was told of; answered as by store_history(). */
+int broker_history_ask(Broker *broker, const StoreHistoryQuery *query, uint64_t token);
+/* The engine knows how this commit ended. */
+void broker_history_committed(Broker *broker, uint64_t commit);
+void broker_history_done(Broker *broker);
+
+/* show.c, why.c, status.c: requests that change nothing */
+void show_set_handlers(BusHandlers *handlers);
+void show_put_package(const Broker *broker, Writer *w, const Package *package);
+void show_history_read(const StoreHistoryPage *page, void *userdata);
+/* Goes on with ReadLog when the task's records are there. */
+void show_log_of_records(Broker *broker, Call *call, const StoreHistoryPage *records);
+void on_read_log(Call *call, Uuid task, const char *run, const char *cursor, uint32_t limit, void *userdata);
+void on_why(Call *call, Uuid task, void *userdata);
+void on_status(Call *call, void *userdata);
+#define WHY_SENTENCE_MAX 400
+/* A reason as a sentence, at this time. */
+void broker_why_sentence(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now,
+                         char sentence[static WHY_SENTENCE_MAX]);
+
+/* environment.c */
+void broker_load_environment(Broker *broker);
+void on_import_environment(Call *call, const BusVariable *variables, size_t n, void *userdata);
+
+/* plan.c */
+void on_plan(Call *call, const BusPlan *plan, void *userdata);
+/* What starts the next broker; a broker on the test clock is fine as it is. */
+void broker_look_at_startup(const Broker *broker, Startup *ret);
+
+/* sensors.c: what the machine is like */
+int broker_sensors_open(Broker *broker);
+/* Watches what the engine needs. baseline: it did not need it when the broker started. */
+void broker_sensors_update(Broker *broker, bool baseline);
+void broker_sensors_done(Broker *broker);
+
+/* zone.c */
+/* Tells the engine the rules of the zone that the expression names. False: there is no such zone. */
+bool broker_zone_need(Broker *broker, const char *expression);
+/* The local zone has become another one, or the rules have been updated. */
+void broker_zones_reload(Broker *broker);
+/* EVENT_ZONE for each that the engine was told; stops at the first error. */
+int broker_zones_tell(Broker *broker, int (*tell)(void *userdata, const Event *event), void *userdata);
+void broker_zones_done(Broker *broker);
+/* What is known of a condition, from its sensor or from the test clock. False if nothing can be. */
+bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_reading);
+void on_list_sensors(Call *call, void *userdata);
+
+/* test-clock.c */
+void test_clock_set_handlers(BusHandlers *handlers);
+/* Goes on with an Advance that waited for runs to start. */
+void test_clock_continue(Broker *broker);
+/* How long the loop may wait before that is to be called again; -1: for ever. */
+int test_clock_timeout_ms(const Broker *broker);
+void test_clock_done(Broker *broker);
+
+/* broker.c */
+void broker_shut_down(Broker *broker, uint8_t reason);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What `bgtask import-environment` named. It belongs to the session: it lies in the runtime folder, for the next
+ * broker of the session, and goes with it. The launcher decides what is valid and how much fits.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "broker/broker.h"
+
+#define FILE_NAME "environment"
+#define FILE_MAX (1024 * 1024)
+
+/* broker->imported holds "NAME=value" with a NUL behind each. The end of the list for NULL. */
+static char *next_variable(const Broker *broker, char *variable)
+{
+        char *next = variable ? variable + strlen(variable) + 1 : (char *)broker->imported.data;
+
+        return next < (char *)broker->imported.data + broker->imported.size ? next : NULL;
+}
+
+static char *find(const Broker *broker, const char *name)
+{
+        size_t n = strlen(name);
+        char *variable = NULL;
+
+        while ((variable = next_variable(broker, variable)))
+                if (strncmp(variable, name, n) == 0 && variable[n] == '=')
+                        return variable;
+        return NULL;
+}
+
+static void forget(Broker *broker, const char *name)
+{
+        char *variable = find(broker, name);
+        size_t n = variable ? strlen(variable) + 1 : 0;
+
+        if (!variable)
+                return;
+        memmove(variable, variable + n,
+                (size_t)((char *)broker->imported.data + broker->imported.size - variable) - n);
+        broker->imported.size -= n;
+}
+
+/* value NULL: forgets it. */
+static int import(Broker *broker, const char *name, const char *value)
+{
+        size_t before;
+        int r;
+
+        /* The fixed list is not forgotten. */
+        if (!value && !find(broker, name))
+                return 0;
+        r = launcher_import_environment(broker->launcher, name, value);
+        if (r < 0)
+                return r;
+        forget(broker, name);
+        before = broker->imported.size;
+        if (!value)
+                return 0;
+        if (buffer_append(&broker->imported, name, strlen(name)) < 0 || buffer_append(&broker->imported, "=", 1) < 0 ||
+            buffer_append(&broker->imported, value, strlen(value) + 1) < 0) {
+                broker->imported.size = before;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int write_all(int fd, const void *data, size_t size)
+{
+        for (const uint8_t *p = data; size > 0;) {
+                ssize_t n = write(fd, p, size);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                p += MAX(n, 0);
+                size -= (size_t)MAX(n, 0);
+        }
+        return 0;
+}
+
+static int save(const Broker *broker)
+{
+        _cleanup_(freep) char *path = NULL, *temporary = NULL;
+        _cleanup_(closep) int fd = -1;
+        int r;
+
+        if (asprintf(&path, "%s/" FILE_NAME, broker->paths.runtime) < 0)
+                path = NULL;
+        if (asprintf(&temporary, "%s/" FILE_NAME ".new", broker->paths.runtime) < 0)
+                temporary = NULL;
+        if (!path || !temporary)
+                return -ENOMEM;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, broker->imported.data, broker->imported.size);
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        return r;
+}
+
+void broker_load_environment(Broker *broker)
+{
+        _cleanup_(freep) char *path = NULL, *data = malloc(FILE_MAX + 1);
+        _cleanup_(closep) int fd = -1;
+        ssize_t n = -1;
+
+        if (asprintf(&path, "%s/" FILE_NAME, broker->paths.runtime) < 0 || !data)
+                return;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0)
+                n = read(fd, data, FILE_MAX);
+        if (n <= 0)
+                return;
+        data[n] = '\0';
+        for (char *variable = data; variable < data + n; variable += strlen(variable) + 1) {
+                char *equals = strchr(variable, '=');
+
+                if (!equals)
+                        continue;
+                *equals = '\0';
+                (void)import(broker, variable, equals + 1);
+                *equals = '=';
+        }
+}
+
+void on_import_environment(Call *call, const BusVariable *variables, size_t n, void *userdata)
+{
+        Broker *broker = userdata;
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = import(broker, variables[i].name, variables[i].value);
+                if (r == -EINVAL)
+                        bus_reply_error_with(call, ERROR_INVALID_ARGUMENT,
+                                             "a name has letters, digits and _, and one of BGTASK_ cannot be given",
+                                             "leave that one out; those before it were imported");
+                else if (r == -E2BIG)
+                        bus_reply_error_with(call, ERROR_QUOTA_EXCEEDED,
+                                             "an environment holds 256 variables and 256 KiB, a value 64 KiB",
+                                             "import fewer; those before it were imported");
+                else if (r < 0)
+                        bus_reply_error(call, error_from_errno(r), NULL);
+        }
+        if (save(broker) < 0)
+                broker_log("cannot keep the imported environment for the next broker");
+        if (r >= 0)
+                bus_reply_empty(call);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A clock that others move. Advance stops at each wake-up on the way and lets what became due start before it goes on:
+ * the processes live in real time, and must not see an hour pass while they register their class. It waits for them no
+ * longer than PATIENCE, so that what never answers can be advanced past its limits.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+
+#include "broker/broker.h"
+
+#define PATIENCE_USEC (5 * USEC_PER_SEC)
+
+typedef struct Advance {
+        ListNode node;
+        uint64_t token;
+        uint64_t left_usec;
+        bool suspended;
+        bool impatient;         /* has waited as long as it may at this step */
+        uint64_t waiting_since; /* 0: it does not wait */
+} Advance;
+
+/* Whether a process has something to do before time may pass. */
+static bool is_settled(Broker *broker)
+{
+        return engine_get_counts(broker->engine).n_unsettled == 0;
+}
+
+static uint64_t distance(uint64_t wake, uint64_t now)
+{
+        return wake == USEC_INFINITY ? USEC_INFINITY : usec_sub(wake, now);
+}
+
+static void step(Broker *broker, Advance *advance)
+{
+        EngineTime wake = engine_next_wake(broker->engine), now = clock_now(broker->clock);
+        uint64_t usec = MIN(advance->left_usec, distance(wake.boot_usec, now.boot_usec));
+        Event tick;
+
+        usec = MIN(usec, distance(wake.real_usec, now.real_usec));
+        if (!advance->suspended)
+                usec = MIN(usec, distance(wake.mono_usec, now.mono_usec));
+        clock_advance(broker->clock, usec, advance->suspended);
+        advance->left_usec -= usec;
+        advance->impatient = false;
+        tick = broker_event(broker, EVENT_TICK, 0);
+        broker_feed(broker, &tick);
+        broker_settle(broker);
+}
+
+/* True if it has to be looked at again later. */
+static bool must_wait(Broker *broker, Advance *advance)
+{
+        uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
+
+        if (is_settled(broker) || advance->impatient) {
+                advance->waiting_since = 0;
+                return false;
+        }
+        if (advance->waiting_since == 0)
+                advance->waiting_since = now;
+        if (now - advance->waiting_since < PATIENCE_USEC)
+                return true;
+        advance->impatient = true;
+        advance->waiting_since = 0;
+        return false;
+}
+
+/* The machine goes on after a suspend. */
+static void wake_up(Broker *broker)
+{
+        Event event = broker_event(broker, EVENT_RAISE, 0);
+
+        event.raise.kind = TRIGGER_RESUME;
+        broker_feed(broker, &event);
+        broker_settle(broker);
+}
+
+void test_clock_continue(Broker *broker)
+{
+        while (!list_is_empty(&broker->advances)) {
+                Advance *advance = list_entry(broker->advances.next, Advance, node);
+                Call *call;
+
+                if (must_wait(broker, advance))
+                        return;
+                if (advance->left_usec > 0) {
+                        step(broker, advance);
+                        continue;
+                }
+                if (advance->suspended)
+                        wake_up(broker);
+                call = bus_find_call(broker->bus, advance->token);
+                list_remove(&advance->node);
+                free(advance);
+                if (call)
+                        bus_reply_empty(call);
+        }
+}
+
+int test_clock_timeout_ms(const Broker *broker)
+{
+        return list_is_empty(&broker->advances) ? -1 : 100;
+}
+
+static void on_advance(Call *call, uint64_t usec, bool suspended, void *userdata)
+{
+        Broker *broker = userdata;
+        Advance *advance = calloc(1, sizeof *advance);
+
+        if (!advance) {
+                bus_reply_error(call, ERROR_NO_MEMORY, NULL);
+                return;
+        }
+        advance->token = call_token(call);
+        advance->left_usec = usec;
+        advance->suspended = suspended;
+        list_append(&broker->advances, &advance->node);
+}
+
+static void on_step(Call *call, int64_t usec, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event;
+
+        clock_step(broker->clock, usec);
+        event = broker_event(broker, EVENT_CLOCK_STEPPED, 0);
+        broker_feed(broker, &event);
+        broker_settle(broker);
+        bus_reply_empty(call);
+}
+
+static void on_get(Call *call, void *userdata)
+{
+        Broker *broker = userdata;
+        EngineTime now = clock_now(broker->clock);
+        Writer *w = bus_begin_reply(call);
+
+        writer_put_uint64(w, now.boot_usec);
+        writer_put_uint64(w, now.mono_usec);
+        writer_put_uint64(w, now.real_usec);
+        bus_send_reply(call);
+}
+
+static void on_set_condition(Call *call, uint8_t condition, int level, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_LEVEL, 0);
+
+        event.level.condition = condition;
+        event.level.level = (int8_t)level;
+        broker_feed(broker, &event);
+        broker_settle(broker);
+        bus_reply_empty(call);
+}
+
+void test_clock_set_handlers(BusHandlers *handlers)
+{
+        handlers->clock_advance = on_advance;
+        handlers->clock_step = on_step;
+        handlers->clock_get = on_get;
+        handlers->set_condition = on_set_condition;
+}
+
+void test_clock_done(Broker *broker)
+{
+        list_for_each_safe(i, &broker->advances) {
+                Advance *advance = list_entry(i, Advance, node);
+
+                list_remove(i);
+                free(advance);
+        }
+}

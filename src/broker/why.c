@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The reasons of the engine as sentences, each with what would change it. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "broker/broker.h"
+
+typedef struct Reason {
+        char sentence[WHY_SENTENCE_MAX];
+        char remedy[WHY_SENTENCE_MAX];
+} Reason;
+
+static char *format_time(uint64_t real_usec, char *buf, size_t size)
+{
+        time_t seconds = (time_t)(real_usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&seconds, &tm) || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+                snprintf(buf, size, "?");
+        return buf;
+}
+
+static uint64_t to_real(const EngineTime *now, uint64_t boot_usec)
+{
+        return boot_usec >= now->boot_usec ? usec_add(now->real_usec, boot_usec - now->boot_usec)
+                                           : usec_sub(now->real_usec, now->boot_usec - boot_usec);
+}
+
+static void say_time(const Why *why, const EngineTime *now, Reason *reason)
+{
+        char from[32], to[32];
+
+        snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait, or start it with 'bgtask run'");
+        if (why->until_real_usec != USEC_INFINITY) {
+                format_time(why->until_real_usec, from, sizeof from);
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: %s", from);
+                return;
+        }
+        if (why->until_boot_usec == USEC_INFINITY) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its calendar expression does not come again, or its "
+                         "time zone is not known");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "install the package tzdata, or give it another "
+                         "expression with --if-exists update");
+                return;
+        }
+        format_time(to_real(now, why->until_boot_usec), from, sizeof from);
+        format_time(to_real(now, why->latest_boot_usec), to, sizeof to);
+        if (why->latest_boot_usec > why->until_boot_usec)
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: between %s and %s", from, to);
+        else
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: %s", from);
+}
+
+static void say_trigger(Broker *broker, const TaskInfo *task, Reason *reason)
+{
+        const Trigger *trigger = &task->row.spec.trigger;
+        const char *problem = broker->sensors && trigger->text
+                                      ? sensors_get_problem(broker->sensors, trigger->kind, trigger->text)
+                                      : NULL;
+        const char *kind = term_name(TERM_TRIGGER, trigger->kind);
+        const char *type = trigger->kind == TRIGGER_SYSTEM ? term_name(TERM_SYSTEM, trigger->system_type) : NULL;
+
+        snprintf(reason->sentence, WHY_SENTENCE_MAX, "its trigger has not fired: %s%s%s%s%s%s", kind,
+                 type ? " (" : "", type ? type : "", type ? ")" : "", problem ? "; " : "", problem ? problem : "");
+        snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
+                 trigger->kind == TRIGGER_APPLICATION ? "the app requests it; 'bgtask run' starts it by hand"
+                                                      : "wait for the event, or start it with 'bgtask run'");
+}
+
+static void say_condition(Broker *broker, const Why *why, const EngineTime *now, Reason *reason)
+{
+        const char *name = term_name(TERM_CONDITION, why->condition);
+        SensorReading reading;
+        const char *words = broker_sensors_get(broker, why->condition, &reading) ? reading.words : "";
+
+        if (why->code == WHY_CONDITION_FALSE) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it has fired and is held: the condition %s is false%s%s",
+                         name, words[0] ? ": " : "", words);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "it runs as soon as %s is true; 'bgtask run' does not wait",
+                         name);
+        } else {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX,
+                         "it has fired and is held: whether %s is true is not known: %s", name,
+                         words[0] ? words : "nothing on this machine says so");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "register it without %s, or start it with 'bgtask run'",
+                         name);
+        }
+        if (why->until_boot_usec != USEC_INFINITY) {
+                size_t n = strlen(reason->sentence);
+                char until[32];
+
+                snprintf(reason->sentence + n, WHY_SENTENCE_MAX - n, "; it runs all the same at %s",
+                         format_time(to_real(now, why->until_boot_usec), until, sizeof until));
+        }
+}
+
+static void say_failure(const Why *why, const EngineTime *now, Reason *reason)
+{
+        const RunRow row = { .detail = why->detail, .result = why->status };
+        char until[32], failure[160], often[64] = "";
+
+        bus_detail_text(&row, failure, sizeof failure);
+        format_time(to_real(now, why->until_boot_usec), until, sizeof until);
+        if (why->count > 1)
+                snprintf(often, sizeof often, " %u times in a row, last", why->count);
+        if (why->code == WHY_QUARANTINED)
+                snprintf(reason->sentence, WHY_SENTENCE_MAX,
+                         "its server failed to start%s: %s; it is left alone until %s", often, failure, until);
+        else
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its server failed to start%s: %s; the next try is at %s",
+                         often, failure, until);
+        snprintf(reason->remedy, WHY_SENTENCE_MAX, "see 'bgtask log'; 'bgtask run' tries at once");
+}
+
+static void say_live(Broker *broker, const Why *why, Reason *reason)
+{
+        static const char *const verbs[] = {
+                [WHY_STARTING] = "it is being started",
+                [WHY_RUNNING] = "it is running",
+                [WHY_STOPPING] = "it was canceled and is being stopped",
+                [WHY_UNCONFIRMED] = "it ran when the broker was started again, and its server is not heard of yet",
+        };
+
+        snprintf(reason->sentence, WHY_SENTENCE_MAX, "%s", verbs[why->code]);
+        snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
+                 why->code == WHY_RUNNING ? "see 'bgtask watch'; 'bgtask cancel' ends it"
+                                          : "wait a moment; it always ends within its limits");
+}
+
+static void say(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now, Reason *reason)
+{
+        char until[32];
+
+        switch (why->code) {
+        case WHY_WAITING_FOR_TIME:
+                say_time(why, now, reason);
+                return;
+        case WHY_WAITING_FOR_TRIGGER:
+                say_trigger(broker, task, reason);
+                return;
+        case WHY_CONDITION_FALSE:
+        case WHY_CONDITION_UNKNOWN:
+                say_condition(broker, why, now, reason);
+                return;
+        case WHY_QUARANTINED:
+        case WHY_BACKING_OFF:
+                say_failure(why, now, reason);
+                return;
+        case WHY_STARTING:
+        case WHY_RUNNING:
+        case WHY_STOPPING:
+        case WHY_UNCONFIRMED:
+                say_live(broker, why, reason);
+                return;
+        case WHY_CLASS_MISSING:
+                broker_package_explain_class(broker, task->row.spec.package, task->row.spec.clsid, reason->sentence,
+                                      sizeof reason->sentence);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "install a version of the package that declares the class");
+                return;
+        default:
+                break;
+        }
+        format_time(to_real(now, why->until_boot_usec), until, sizeof until);
+        if (why->code == WHY_PAUSED) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it is paused");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX,
+                         "resume it with 'bgtask resume', or run it once with 'bgtask run'");
+        } else if (why->code == WHY_WAITING_FOR_RETRY) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its last attempt failed; the next is at %s", until);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait, or start it with 'bgtask run'");
+        } else if (why->code == WHY_RUN_LIMIT) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "%u of %u runs are alive, and it waits for one to end",
+                         why->used, why->count);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "see 'bgtask status'; cancel one with 'bgtask cancel'");
+        } else if (why->code == WHY_START_LIMIT) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its package has used %u of %u starts; the next is at %s",
+                         why->used, why->count, until);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait, or start it with 'bgtask run'");
+        } else if (why->code == WHY_NO_HOST) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it runs inside its app, and the app is not running");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "start the app");
+        } else {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it is %s", term_name(TERM_WHY, why->code));
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait a moment");
+        }
+}
+
+void broker_why_sentence(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now,
+                         char sentence[static WHY_SENTENCE_MAX])
+{
+        Reason reason;
+
+        say(broker, task, why, now, &reason);
+        memcpy(sentence, reason.sentence, WHY_SENTENCE_MAX);
+}
+
+static void put_details(Writer *w, const Why *why, const EngineTime *now)
+{
+        char text[UUID_STRING_MAX];
+
+        writer_open_array(w, "{sv}");
+        if (why->code == WHY_CONDITION_FALSE || why->code == WHY_CONDITION_UNKNOWN)
+                writer_put_option_string(w, "condition", term_name(TERM_CONDITION, why->condition));
+        if (why->until_boot_usec != USEC_INFINITY && why->until_boot_usec != 0)
+                writer_put_option_uint64(w, "until", to_real(now, why->until_boot_usec));
+        if (why->until_real_usec != USEC_INFINITY)
+                writer_put_option_uint64(w, "until", why->until_real_usec);
+        if (why->code == WHY_WAITING_FOR_TIME && why->latest_boot_usec != USEC_INFINITY)
+                writer_put_option_uint64(w, "latest", to_real(now, why->latest_boot_usec));
+        if (why->count > 0)
+                writer_put_option_uint32(w, "count", why->count);
+        if (!uuid_is_null(why->run))
+                writer_put_option_string(w, "run", uuid_format(why->run, text));
+        writer_close(w);
+}
+
+/* No reason why it is not running now, but one why it may not run when it is due. */
+static void put_startup(Broker *broker, Writer *w)
+{
+        Startup startup;
+
+        broker_look_at_startup(broker, &startup);
+        if (startup.problem == STARTUP_FINE)
+                return;
+        writer_open_struct(w, "sstsa{sv}");
+        writer_put_string(w, startup_code(startup.problem));
+        writer_put_string(w, startup.sentence);
+        writer_put_uint64(w, broker->started_real_usec);
+        writer_put_string(w, startup.remedy);
+        writer_open_array(w, "{sv}");
+        writer_close(w);
+        writer_close(w);
+}
+
+void on_why(Call *call, Uuid id, void *userdata)
+{
+        Broker *broker = userdata;
+        EngineTime now = clock_now(broker->clock);
+        Why reasons[ENGINE_WHY_MAX];
+        TaskInfo task;
+        Writer *w;
+        size_t n;
+
+        if (!engine_get_task(broker->engine, id, &task)) {
+                bus_reply_error(call, ERROR_NO_SUCH_TASK, NULL);
+                return;
+        }
+        n = engine_get_why(broker->engine, id, reasons);
+        w = bus_begin_reply(call);
+        writer_open_array(w, "(sstsa{sv})");
+        for (size_t i = 0; i < n; i++) {
+                Reason reason;
+
+                say(broker, &task, &reasons[i], &now, &reason);
+                writer_open_struct(w, "sstsa{sv}");
+                writer_put_string(w, term_name(TERM_WHY, reasons[i].code));
+                writer_put_string(w, reason.sentence);
+                writer_put_uint64(w, reasons[i].since_real_usec);
+                writer_put_string(w, reason.remedy);
+                put_details(w, &reasons[i], &now);
+                writer_close(w);
+        }
+        put_startup(broker, w);
+        writer_close(w);
+        bus_send_reply(call);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+
+#include <inttypes.h>
+
+#include "cli/cli.h"
+
+static const char help[] =
+        "Usage: bgtask packages\n"
+        "List the installed packages.\n"
+        "\n"
+        "Example:\n"
+        "  bgtask packages --json\n";
+
+static int print(Cli *cli, bgt_list *list)
+{
+        Table *table = table_new((const char *const[]){ "PACKAGE", "VERSION", "CLASSES", "TASKS", "FOLDER" }, 5);
+        const bgt_record *row;
+        char n_classes[24], n_tasks[24];
+        size_t n;
+        int r = 0;
+
+        while (table && (r = bgt_list_next(list, &row)) > 0) {
+                const char *folder = bgt_record_string(row, "folder"), *version = bgt_record_string(row, "version");
+
+                bgt_record_records(row, "classes", &n);
+                snprintf(n_classes, sizeof n_classes, "%zu", n);
+                snprintf(n_tasks, sizeof n_tasks, "%" PRIu64, bgt_record_uint(row, "tasks", 0));
+                table_add(table, (const char *const[]){ bgt_record_string(row, "package"), version ? version : "",
+                                                        n_classes, n_tasks, folder ? folder : "" });
+        }
+        table_print(table, "no package is installed; install one with 'bgtask install DIR'");
+        return r;
+}
+
+static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
+{
+        bgt_list *list = NULL;
+        int r = cli_parse_alone(cli, verb, argc, argv, NULL, 0), status;
+
+        if (r < 0)
+                return CLI_RETURN(r);
+        status = cli_connect(cli, 0);
+        if (status != EXIT_OK)
+                return status;
+        r = bgt_list_packages(cli->bgt, &list);
+        return cli_show_list(cli, r, list, print);
+}
+
+const Verb verb_packages = { "packages", "list the installed packages", help, run };

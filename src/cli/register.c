@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file-watch.h"
+#include "base/terms.h"
+#include "cli/cli.h"
+
+static const char help[] =
+        "Usage: bgtask register [OPTION]... NAME\n"
+        "Register a task of a package. Returns when it is stored on disk.\n"
+        "\n"
+        "Trigger, one of:\n"
+        "  --time MINUTES        TimeTrigger: every so many minutes, 15 or more\n"
+        "  --every DURATION      interval: 1s or more\n"
+        "  --window DURATION     how late it may be (default: a tenth, 1m at most)\n"
+        "  --at CALENDAR         as systemd.time(7): daily, Mon..Fri 09:30 (see next)\n"
+        "  --maintenance MINUTES MaintenanceTrigger: as --time, on AC power only\n"
+        "  --on EVENT            SystemTrigger: InternetAvailable, UserPresent...; or:\n"
+        "                        boot, login, resume\n"
+        "  --files PATH[:PATH]...\n"
+        "                        when one of these files has changed, or anything in or\n"
+        "                        below one of these folders\n"
+        "  --flat                ... but not below the folders\n"
+        "  --delay DURATION      ... and nothing has changed since for so long (1s)\n"
+        "  --maximum-delay DURATION\n"
+        "                        ... or so long after the first change (30s)\n"
+        "  --application         ApplicationTrigger: when the app asks\n"
+        "  --custom ID           CustomSystemEventTrigger\n"
+        "  --once                fire once, then the registration is gone\n"
+        "\n"
+        "  --clsid CLSID         the class that runs it (default: the package's only one)\n"
+        "  --in-process          no class: it runs inside the app\n"
+        "  --when CONDITION,...  InternetAvailable, OnACPower, UserNotPresent, ...\n"
+        "  --cancel-on-condition-loss\n"
+        "  --if-exists POLICY    fail (default), keep, update, replace, duplicate\n"
+        "  --group ID            registration group\n"
+        "  --overlap POLICY      skip, buffer-one, buffer-all, cancel-other, parallel\n"
+        "  --catch-up POLICY     after downtime: one (default), none, all\n"
+        "  --catch-up-window DURATION  how old a missed firing may be\n"
+        "  --rerun POLICY        after a power loss: never, once\n"
+        "  --retry N             further attempts after a failure\n"
+        "  --retry-backoff DURATION  how long to wait before the first\n"
+        "  --limit DURATION      cancel a run that takes longer\n"
+        "  --expires DURATION    drop a firing that could not start for so long\n"
+        "  --deadline DURATION   then start it although conditions do not hold\n"
+        "\n"
+        "Examples:\n"
+        "  bgtask register --time 15 SampleTask\n"
+        "  bgtask register --every 1h --when InternetAvailable,OnACPower Sync\n";
+
+typedef struct Arguments {
+        const char *time, *maintenance, *on, *custom, *at, *files, *clsid, *when, *if_exists, *group, *overlap,
+                *catch_up, *rerun, *retry;
+        uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
+        bool application, once, in_process, flat, cancel_on_condition_loss;
+} Arguments;
+
+int cli_trigger_on(const Verb *verb, const char *event, bool once, bgt_trigger **ret)
+{
+        int kind = term_number(TERM_TRIGGER, event), type = term_number(TERM_SYSTEM, event);
+
+        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME)
+                *ret = bgt_trigger_event(kind, once);
+        else if (type >= 0)
+                *ret = bgt_trigger_system(type, once);
+        else
+                return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
+        return EXIT_OK;
+}
+
+/* Paths separated by ':'; those that do not begin with '/' are of the current folder. */
+static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
+{
+        _cleanup_(freep) char *copy = strdup(a->files), *folder = getcwd(NULL, 0);
+        char *paths[FILE_WATCH_PATHS_MAX + 2] = { 0 }, *rest = copy, *path;
+        size_t n = 0;
+
+        while (copy && folder && (path = strsep(&rest, ":")) && n <= FILE_WATCH_PATHS_MAX) {
+                bool is_absolute = path[0] == '/';
+
+                if (asprintf(&paths[n++], "%s%s%s", is_absolute ? "" : folder, is_absolute ? "" : "/", path) < 0)
+                        break;
+        }
+        *ret = bgt_trigger_files((const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay),
+                                 a->once);
+        for (size_t i = 0; i < n; i++)
+                free(paths[i]);
+        return *ret ? EXIT_OK : cli_complain();
+}
+
+static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
+{
+        int n = !!a->time + !!a->maintenance + !!a->on + !!a->custom + !!a->at + !!a->files +
+                (a->every != UINT64_MAX) + a->application;
+        uint32_t minutes = 0;
+
+        if (n > 1)
+                return cli_usage(verb, "a task has one trigger, and %d are given", n);
+        if (n == 0)
+                return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
+        if (a->time && cli_parse_number(verb, "--time", "minutes, as 15", a->time, &minutes))
+                return EXIT_USAGE;
+        if (a->maintenance && cli_parse_number(verb, "--maintenance", "minutes, as 15", a->maintenance, &minutes))
+                return EXIT_USAGE;
+        if (a->time) {
+                *ret = bgt_trigger_time(minutes, a->once);
+        } else if (a->maintenance) {
+                *ret = bgt_trigger_maintenance(minutes, a->once);
+        } else if (a->on) {
+                int r = cli_trigger_on(verb, a->on, a->once, ret);
+
+                if (r != EXIT_OK)
+                        return r;
+        } else if (a->custom) {
+                *ret = bgt_trigger_custom_system_event(a->custom, a->once);
+        } else if (a->at) {
+                *ret = bgt_trigger_calendar(a->at, a->once);
+        } else if (a->application) {
+                *ret = bgt_trigger_application();
+        } else if (a->files) {
+                return make_files(verb, a, ret);
+        } else {
+                uint64_t window = a->window != UINT64_MAX ? a->window : MIN(a->every / 10, USEC_PER_MINUTE);
+
+                *ret = bgt_trigger_interval(a->every, window, a->once);
+        }
+        return *ret ? EXIT_OK : cli_out_of_memory();
+}
+
+static int add_conditions(const Verb *verb, bgt_builder *builder, const char *list)
+{
+        _cleanup_(freep) char *copy = strdup(list);
+        char *state = NULL;
+
+        if (!copy)
+                return cli_out_of_memory();
+        for (char *name = strtok_r(copy, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
+                int condition = term_number(TERM_CONDITION, name);
+
+                if (condition < 0)
+                        return cli_unknown_term(verb, "--when", TERM_CONDITION, name);
+                bgt_builder_add_condition(builder, condition);
+        }
+        return EXIT_OK;
+}
+
+static int set_options(const Verb *verb, const Arguments *a, bgt_builder *builder)
+{
+        int overlap, catch_up, rerun;
+        uint32_t retry = 0;
+
+        if (cli_parse_term(verb, "--overlap", TERM_OVERLAP, a->overlap, OVERLAP_DEFAULT, &overlap) ||
+            cli_parse_term(verb, "--catch-up", TERM_CATCH_UP, a->catch_up, CATCH_UP_ONE, &catch_up) ||
+            cli_parse_term(verb, "--rerun", TERM_RERUN, a->rerun, RERUN_DEFAULT, &rerun) ||
+            (a->retry && cli_parse_number(verb, "--retry", "attempts, as 3", a->retry, &retry)))
+                return EXIT_USAGE;
+        if (a->when && add_conditions(verb, builder, a->when))
+                return EXIT_USAGE;
+        bgt_builder_set_overlap(builder, overlap);
+        bgt_builder_set_catch_up(builder, catch_up, a->catch_up_window);
+        bgt_builder_set_rerun(builder, rerun);
+        bgt_builder_set_retry(builder, retry, a->retry_backoff);
+        bgt_builder_set_time_limit(builder, a->limit);
+        bgt_builder_set_expiry(builder, a->expires);
+        bgt_builder_set_deadline(builder, a->deadline);
+        bgt_builder_set_cancel_on_condition_loss(builder, a->cancel_on_condition_loss);
+        if (a->group)
+                bgt_builder_set_group(builder, a->group);
+        return EXIT_OK;
+}
+
+/* The class of a package that has only one; the text belongs to the package. */
+static const char *only_class(const Verb *verb, const bgt_record *package)
+{
+        const bgt_record *const *classes;
+        size_t n;
+
+        classes = bgt_record_records(package, "classes", &n);
+        if (n == 1)
+                return bgt_record_string(classes[0], "clsid");
+        cli_usage(verb, "the package %s declares %zu classes: give --clsid", bgt_record_string(package, "package"), n);
+        for (size_t i = 0; i < n && i < 20; i++)
+                fprintf(stderr, "  %s\n", bgt_record_string(classes[i], "clsid"));
+        return NULL;
+}
+
+static const char *what_happened(bool existed, int if_exists)
+{
+        if (!existed)
+                return "registered";
+        return if_exists == IF_EXISTS_UPDATE ? "updated" : "kept";
+}
+
+static int report(Cli *cli, const char *name, bgt_registration *task, const char *what)
+{
+        bgt_record *record = NULL;
+
+        if (!cli->json) {
+                printf("%s %s, id %s\n", what, name, bgt_registration_id(task));
+                return EXIT_OK;
+        }
+        if (bgt_task_get(cli->bgt, bgt_registration_id(task), &record) < 0)
+                return cli_complain();
+        json_print_record(record);
+        bgt_record_unref(record);
+        return EXIT_OK;
+}
+
+static int register_task(Cli *cli, const Verb *verb, const Arguments *a, const char *name, const bgt_record *package)
+{
+        const char *clsid = a->clsid;
+        bgt_registration *task = NULL;
+        bgt_trigger *trigger = NULL;
+        bgt_builder *builder;
+        bgt *owner = NULL;
+        int if_exists, r;
+
+        if (!clsid && !a->in_process)
+                clsid = only_class(verb, package);
+        if (!clsid && !a->in_process)
+                return EXIT_USAGE;
+        if (cli_parse_term(verb, "--if-exists", TERM_IF_EXISTS, a->if_exists, IF_EXISTS_FAIL, &if_exists) ||
+            make_trigger(verb, a, &trigger))
+                return EXIT_USAGE;
+        if (bgt_open(bgt_record_string(package, "package"), cli->system ? BGT_SYSTEM : 0, &owner) < 0) {
+                bgt_trigger_unref(trigger);
+                return cli_complain();
+        }
+        builder = bgt_builder_new(owner, name);
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_trigger_unref(trigger);
+        if (clsid)
+                bgt_builder_set_entry_point_clsid(builder, clsid);
+        r = set_options(verb, a, builder);
+        if (r == EXIT_OK) {
+                int existed = bgt_builder_register(builder, if_exists, &task);
+
+                r = existed < 0 ? cli_complain() : report(cli, name, task, what_happened(existed > 0, if_exists));
+                if (existed >= 0)
+                        cli_warn_about_start(cli);
+        }
+        bgt_registration_unref(task);
+        bgt_builder_unref(builder);
+        bgt_close(owner);
+        return r;
+}
+
+static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
+{
+        Arguments a = { .every = UINT64_MAX, .window = UINT64_MAX, .delay = FILE_WATCH_DELAY_USEC,
+                        .maximum_delay = FILE_WATCH_MAX_DELAY_USEC };
+        const CliOption options[] = {
+                { "time", .value = &a.time },
+                { "maintenance", .value = &a.maintenance },
+                { "every", .duration_usec = &a.every },
+                { "window", .duration_usec = &a.window },
+                { "on", .value = &a.on },
+                { "files", .value = &a.files },
+                { "flat", .flag = &a.flat },
+                { "delay", .duration_usec = &a.delay },
+                { "maximum-delay", .duration_usec = &a.maximum_delay },
+                { "application", .flag = &a.application },
+                { "custom", .value = &a.custom },
+                { "at", .value = &a.at },
+                { "once", .flag = &a.once },
+                { "clsid", .value = &a.clsid },
+                { "in-process", .flag = &a.in_process },
+                { "when", .value = &a.when },
+                { "cancel-on-condition-loss", .flag = &a.cancel_on_condition_loss },
+                { "if-exists", .value = &a.if_exists },
+                { "group", .value = &a.group },
+                { "overlap", .value = &a.overlap },
+                { "catch-up", .value = &a.catch_up },
+                { "catch-up-window", .duration_usec = &a.catch_up_window },
+                { "rerun", .value = &a.rerun },
+                { "retry", .value = &a.retry },
+                { "retry-backoff", .duration_usec = &a.retry_backoff },
+                { "limit", .duration_usec = &a.limit },
+                { "expires", .duration_usec = &a.expires },
+                { "deadline", .duration_usec = &a.deadline },
+        };
+        bgt_record *package = NULL;
+        int r, status;
+
+        r = cli_parse(cli, verb, argc, argv, options, ELEMENTSOF(options));
+        if (r < 0)
+                return CLI_RETURN(r);
+        if (argc - r != 1)
+                return cli_usage(verb, "name one task");
+        status = cli_connect(cli, 0);
+        if (status != EXIT_OK)
+                return status;
+        status = cli_find_package(cli, &package);
+        if (status == EXIT_OK)
+                status = register_task(cli, verb, &a, argv[r], package);
+        bgt_record_unref(package);
+        return status;
+}
+
+const Verb verb_register = { "register", "register a task", help, run };

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/json.h"
+
+static const char help[] =
+        "Usage: bgtask request TASK [KEY=TEXT|KEY:=JSON]...\n"
+        "Fire the ApplicationTrigger of a task, as its app does with RequestAsync, and\n"
+        "hand it arguments. Conditions and the overlap policy apply; 'bgtask run'\n"
+        "ignores them.\n"
+        "\n"
+        "Exit status: 0 if it was allowed, 5 if not: it is running, or paused, or its\n"
+        "queue is full.\n"
+        "\n"
+        "Examples:\n"
+        "  bgtask request Upload path=/tmp/photo.jpg\n"
+        "  bgtask request Upload count:=3 urgent:=true\n";
+
+static const char *const result_names[] = {
+        [BGT_REQUEST_ALLOWED] = "Allowed",
+        [BGT_REQUEST_CURRENTLY_RUNNING] = "CurrentlyRunning",
+        [BGT_REQUEST_DISABLED_BY_POLICY] = "DisabledByPolicy",
+        [BGT_REQUEST_UNKNOWN_ERROR] = "UnknownError",
+};
+
+static int read_argument(const Verb *verb, const char *text, bgt_record *arguments)
+{
+        const char *equals = strchr(text, '=');
+        bool is_json = equals && equals > text && equals[-1] == ':';
+        _cleanup_(freep) char *key = NULL;
+        int r;
+
+        if (!equals || equals - is_json == text)
+                return cli_usage(verb, "'%s' is not of the form KEY=TEXT or KEY:=JSON", text);
+        key = strndup(text, (size_t)(equals - text) - is_json);
+        if (!key)
+                return cli_out_of_memory();
+        if (is_json)
+                r = json_put_text(arguments, key, equals + 1);
+        else
+                r = bgt_record_set_string(arguments, key, equals + 1);
+        if (r == -EINVAL && is_json)
+                return cli_usage(verb, "'%s' has no value that can be handed over; write for example %s:=3 or %s=text",
+                                 text, key, key);
+        return r < 0 ? cli_complain() : EXIT_OK;
+}
+
+static int request(Cli *cli, const bgt_record *task, const bgt_record *arguments)
+{
+        const char *name = bgt_record_string(task, "name");
+        char run[BGT_ID_SIZE];
+        int result;
+
+        if (bgt_task_request(cli->bgt, bgt_record_string(task, "task"), arguments, &result, run) < 0)
+                return cli_complain();
+        if (cli->json)
+                printf("{\"result\": \"%s\", \"run\": \"%s\"}\n", result_names[result], run);
+        else if (result == BGT_REQUEST_ALLOWED)
+                printf("%s: %s, run %s\n", name, result_names[result], run);
+        else
+                printf("%s: %s; see 'bgtask why %s'\n", name, result_names[result], name);
+        return result == BGT_REQUEST_ALLOWED ? EXIT_OK : EXIT_NOT_COMPLETED;
+}
+
+static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
+{
+        bgt_record *arguments, *task = NULL;
+        int r, status;
+
+        r = cli_parse(cli, verb, argc, argv, NULL, 0);
+        if (r < 0)
+                return CLI_RETURN(r);
+        if (argc == r)
+                return cli_usage(verb, "name one task");
+        arguments = bgt_record_new();
+        status = arguments ? EXIT_OK : cli_out_of_memory();
+        for (int i = r + 1; i < argc && status == EXIT_OK; i++)
+                status = read_argument(verb, argv[i], arguments);
+        if (status == EXIT_OK)
+                status = cli_connect(cli, 0);
+        if (status == EXIT_OK)
+                status = cli_find_task(cli, argv[r], &task);
+        if (status == EXIT_OK)
+                status = request(cli, task, arguments);
+        bgt_record_unref(task);
+        bgt_record_unref(arguments);
+        return status;
+}
+
+const Verb verb_request = { "request", "fire a task's ApplicationTrigger", help, run };

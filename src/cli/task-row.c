@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "cli/task-row.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/terms.h"
+
+/* Names for those who type them. */
+static const struct {
+        const char *name;
+        int condition;
+} short_conditions[] = {
+        { "internet", CONDITION_INTERNET_AVAILABLE }, { "unmetered", CONDITION_FREE_NETWORK_AVAILABLE },
+        { "ac", CONDITION_ON_AC_POWER },              { "battery", CONDITION_BATTERY_NOT_LOW },
+        { "present", CONDITION_USER_PRESENT },        { "away", CONDITION_USER_NOT_PRESENT },
+        { "idle", CONDITION_DEVICE_IDLE },            { "storage", CONDITION_STORAGE_NOT_LOW },
+};
+
+/* Setting a value fails only if there is no memory, or for text that is none. */
+static int set(int result)
+{
+        if (result == -EINVAL) {
+                fputs("bgtask: an option is not valid UTF-8\n", stderr);
+                return EXIT_USAGE;
+        }
+        return result < 0 ? cli_out_of_memory() : EXIT_OK;
+}
+
+static int count_triggers(const TaskOptions *o)
+{
+        return !!o->time + !!o->maintenance + !!o->on + !!o->custom + !!o->at + (o->every != UINT64_MAX);
+}
+
+bool task_options_have_trigger(const TaskOptions *o)
+{
+        return count_triggers(o) > 0;
+}
+
+static int set_minutes(const Verb *verb, const char *option, const char *text, bgt_record *trigger)
+{
+        uint32_t minutes;
+
+        if (cli_parse_number(verb, option, "minutes, as 15", text, &minutes))
+                return EXIT_USAGE;
+        return set(bgt_record_set_uint(trigger, "freshness-minutes", minutes));
+}
+
+/* Events of the machine that are triggers of their own kind, or one of the SystemTriggers. */
+static int set_event(const Verb *verb, const char *event, bgt_record *trigger)
+{
+        int kind = term_number(TERM_TRIGGER, event);
+
+        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME)
+                return set(bgt_record_set_string(trigger, "kind", event));
+        if (term_number(TERM_SYSTEM, event) < 0)
+                return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
+        return set(bgt_record_set_string(trigger, "kind", "SystemTrigger")) ||
+               set(bgt_record_set_string(trigger, "type", event));
+}
+
+static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trigger)
+{
+        if (o->on)
+                return set_event(verb, o->on, trigger);
+        if (o->time)
+                return set(bgt_record_set_string(trigger, "kind", "TimeTrigger")) ||
+                       set_minutes(verb, "--time", o->time, trigger);
+        if (o->maintenance)
+                return set(bgt_record_set_string(trigger, "kind", "MaintenanceTrigger")) ||
+                       set_minutes(verb, "--maintenance", o->maintenance, trigger);
+        if (o->at)
+                return set(bgt_record_set_string(trigger, "kind", "calendar")) ||
+                       set(bgt_record_set_string(trigger, "expression", o->at));
+        if (o->custom)
+                return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
+                       set(bgt_record_set_string(trigger, "id", o->custom));
+        return set(bgt_record_set_string(trigger, "kind", "interval")) ||
+               set(bgt_record_set_uint(trigger, "period", o->every)) ||
+               (o->window != UINT64_MAX && set(bgt_record_set_uint(trigger, "window", o->window)));
+}
+
+int task_row_copy(const bgt_record *from, bgt_record *to)
+{
+        const char *key;
+        int r = 0;
+
+        for (size_t i = 0; (key = bgt_record_key(from, i)) && r >= 0; i++) {
+                const char *const *strings;
+                size_t n;
+
+                switch (bgt_record_type(from, key)) {
+                case BGT_TYPE_STRING:
+                        r = bgt_record_set_string(to, key, bgt_record_string(from, key));
+                        break;
+                case BGT_TYPE_STRINGS:
+                        strings = bgt_record_strings(from, key, &n);
+                        r = bgt_record_set_strings(to, key, strings, n);
+                        break;
+                case BGT_TYPE_BOOL:
+                        r = bgt_record_set_bool(to, key, bgt_record_bool(from, key, false));
+                        break;
+                case BGT_TYPE_UINT:
+                        r = bgt_record_set_uint(to, key, bgt_record_uint(from, key, 0));
+                        break;
+                case BGT_TYPE_RECORD:
+                        r = bgt_record_set_record(to, key, (bgt_record *)bgt_record_record(from, key));
+                        break;
+                default:
+                        break;
+                }
+        }
+        return r;
+}
+
+/* Those of the old one that the options do not name stay. */
+static int keep_trigger(const TaskOptions *o, const bgt_record *old, bgt_record *trigger)
+{
+        int r = task_row_copy(old, trigger);
+
+        if (r >= 0 && o->window != UINT64_MAX)
+                r = bgt_record_set_uint(trigger, "window", o->window);
+        return set(r);
+}
+
+static int apply_trigger(const Verb *verb, const TaskOptions *o, bgt_record *row)
+{
+        const bgt_record *old = bgt_record_record(row, "trigger");
+        int n = count_triggers(o), status;
+        bgt_record *trigger;
+
+        if (n > 1)
+                return cli_usage(verb, "a task has one trigger, and %d are given", n);
+        if (n == 0 && !old)
+                return cli_usage(verb, "when is it due? give --every, --at, --on or another trigger");
+        if (n == 0 && !o->once && o->window == UINT64_MAX)
+                return EXIT_OK;
+        trigger = bgt_record_new();
+        if (!trigger)
+                return cli_out_of_memory();
+        status = n == 0 ? keep_trigger(o, old, trigger) : fill_trigger(verb, o, trigger);
+        if (status == EXIT_OK && o->once)
+                status = set(bgt_record_set_bool(trigger, "one-shot", true));
+        if (status == EXIT_OK)
+                status = set(bgt_record_set_record(row, "trigger", trigger));
+        bgt_record_unref(trigger);
+        return status;
+}
+
+static int parse_condition(const char *name)
+{
+        for (size_t i = 0; i < ELEMENTSOF(short_conditions); i++)
+                if (strcmp(name, short_conditions[i].name) == 0)
+                        return short_conditions[i].condition;
+        return term_number(TERM_CONDITION, name);
+}
+
+static int apply_conditions(const Verb *verb, const char *list, bgt_record *row)
+{
+        _cleanup_(freep) char *copy = strdup(list);
+        const char *names[CONDITION_MAX];
+        char *state = NULL;
+        size_t n = 0;
+
+        if (!copy)
+                return cli_out_of_memory();
+        for (char *name = strtok_r(copy, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
+                int condition = parse_condition(name);
+
+                if (condition < 0)
+                        return cli_unknown_term(verb, "--when", TERM_CONDITION, name);
+                if (n < ELEMENTSOF(names))
+                        names[n++] = term_name(TERM_CONDITION, condition);
+        }
+        return set(bgt_record_set_strings(row, "conditions", names, n));
+}
+
+static int apply_term(const Verb *verb, const char *key, TermList list, const char *text, bgt_record *row)
+{
+        char option[40];
+        int number;
+
+        if (!text)
+                return EXIT_OK;
+        snprintf(option, sizeof option, "--%s", key);
+        if (cli_parse_term(verb, option, list, text, 0, &number))
+                return EXIT_USAGE;
+        return set(bgt_record_set_string(row, key, text));
+}
+
+static int apply_duration(const char *key, uint64_t usec, bgt_record *row)
+{
+        return usec == UINT64_MAX ? EXIT_OK : set(bgt_record_set_uint(row, key, usec));
+}
+
+static int apply_number(const Verb *verb, const char *option, const char *key, const char *what, const char *text,
+                        bgt_record *row)
+{
+        uint32_t number;
+
+        if (!text)
+                return EXIT_OK;
+        if (cli_parse_number(verb, option, what, text, &number))
+                return EXIT_USAGE;
+        return set(bgt_record_set_uint(row, key, number));
+}
+
+static int apply_policies(const Verb *verb, const TaskOptions *o, bgt_record *row)
+{
+        if (apply_term(verb, "overlap", TERM_OVERLAP, o->overlap, row) ||
+            apply_term(verb, "catch-up", TERM_CATCH_UP, o->catch_up, row) ||
+            apply_term(verb, "rerun", TERM_RERUN, o->rerun, row) ||
+            apply_number(verb, "--retry", "retry-max", "attempts, as 3", o->retry, row) ||
+            apply_duration("catch-up-window", o->catch_up_window, row) ||
+            apply_duration("retry-backoff", o->retry_backoff, row) || apply_duration("time-limit", o->limit, row) ||
+            apply_duration("expires", o->expires, row) || apply_duration("deadline", o->deadline, row))
+                return EXIT_USAGE;
+        if (o->cancel || o->no_cancel)
+                return set(bgt_record_set_bool(row, "cancel-on-condition-loss", o->cancel));
+        return EXIT_OK;
+}
+
+static int apply_failure(const TaskOptions *o, bgt_record *row)
+{
+        const char *const shell[] = { "/bin/sh", "-c", o->on_failure };
+
+        if ((o->notify || o->no_notify) && set(bgt_record_set_bool(row, "notify-failure", o->notify)))
+                return EXIT_ERROR;
+        if (!o->on_failure)
+                return EXIT_OK;
+        return set(bgt_record_set_strings(row, "on-failure", shell, o->on_failure[0] ? ELEMENTSOF(shell) : 0));
+}
+
+static int apply_memory(const Verb *verb, const char *text, bgt_record *row)
+{
+        static const char units[] = "KMGT";
+        uint64_t bytes = 0;
+        const char *unit;
+        char *end;
+
+        if (!text)
+                return EXIT_OK;
+        bytes = strtoull(text, &end, 10);
+        unit = *end ? strchr(units, *end) : NULL;
+        if (end == text || text[0] == '-' || (*end && (!unit || end[1])) ||
+            (unit && __builtin_mul_overflow(bytes, UINT64_C(1) << 10 * (unit - units + 1), &bytes)))
+                return cli_usage(verb, "--memory: '%s' is no size; write for example 500M or 2G", text);
+        return set(bgt_record_set_uint(row, "memory-limit", bytes));
+}
+
+static int apply_command(const Verb *verb, const TaskOptions *o, bgt_record *row)
+{
+        if (o->env.n > 0 && set(bgt_record_set_strings(row, "environment", o->env.items, o->env.n)))
+                return EXIT_USAGE;
+        if (o->dir && set(bgt_record_set_string(row, "directory", o->dir)))
+                return EXIT_USAGE;
+        if (apply_memory(verb, o->memory, row) ||
+            apply_number(verb, "--cpu", "cpu-limit", "percent, as 50", o->cpu, row))
+                return EXIT_USAGE;
+        return apply_number(verb, "--tasks", "tasks-limit", "processes, as 20", o->tasks, row);
+}
+
+int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row)
+{
+        int status = apply_trigger(verb, o, row);
+
+        if (status == EXIT_OK && o->when)
+                status = apply_conditions(verb, o->when, row);
+        if (status == EXIT_OK && o->group)
+                status = set(bgt_record_set_string(row, "group", o->group));
+        if (status == EXIT_OK)
+                status = apply_policies(verb, o, row);
+        if (status == EXIT_OK)
+                status = apply_failure(o, row);
+        return status == EXIT_OK ? apply_command(verb, o, row) : status;
+}
+
+int task_row_report(Cli *cli, const char *done, const char *task)
+{
+        bgt_record *record = NULL;
+
+        if (bgt_task_get(cli->bgt, task, &record) < 0)
+                return cli_complain();
+        if (cli->json)
+                json_print_record(record);
+        else
+                printf("%s %s, id %s\n", done, bgt_record_string(record, "name"), task);
+        bgt_record_unref(record);
+        return EXIT_OK;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The options of add and edit, as changes to a task's row: what bgt_task_register() takes. */
+
+#include "cli/cli.h"
+
+typedef struct TaskOptions {
+        const char *time, *maintenance, *on, *custom, *at, *when, *group, *overlap, *catch_up, *rerun, *retry;
+        const char *on_failure, *dir, *memory, *cpu, *tasks;
+        uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
+        bool once, cancel, no_cancel, notify, no_notify;
+        CliList env;
+} TaskOptions;
+
+#define TASK_OPTIONS_INIT                                                                                       \
+        { .every = UINT64_MAX, .window = UINT64_MAX, .catch_up_window = UINT64_MAX, .retry_backoff = UINT64_MAX, \
+          .limit = UINT64_MAX, .expires = UINT64_MAX, .deadline = UINT64_MAX }
+
+/* Rows of a list of CliOption. */
+#define TASK_OPTIONS(o)                                                    \
+        { "every", .duration_usec = &(o)->every },                         \
+        { "at", .value = &(o)->at },                                       \
+        { "on", .value = &(o)->on },                                       \
+        { "time", .value = &(o)->time },                                   \
+        { "maintenance", .value = &(o)->maintenance },                     \
+        { "custom", .value = &(o)->custom },                               \
+        { "once", .flag = &(o)->once },                                    \
+        { "window", .duration_usec = &(o)->window },                       \
+        { "when", .value = &(o)->when },                                   \
+        { "cancel-on-condition-loss", .flag = &(o)->cancel },              \
+        { "group", .value = &(o)->group },                                 \
+        { "overlap", .value = &(o)->overlap },                             \
+        { "catch-up", .value = &(o)->catch_up },                           \
+        { "catch-up-window", .duration_usec = &(o)->catch_up_window },     \
+        { "rerun", .value = &(o)->rerun },                                 \
+        { "retry", .value = &(o)->retry },                                 \
+        { "retry-backoff", .duration_usec = &(o)->retry_backoff },         \
+        { "limit", .duration_usec = &(o)->limit },                         \
+        { "expires", .duration_usec = &(o)->expires },                     \
+        { "deadline", .duration_usec = &(o)->deadline },                   \
+        { "notify-failure", .flag = &(o)->notify },                        \
+        { "on-failure", .value = &(o)->on_failure },                       \
+        { "env", .list = &(o)->env },                                      \
+        { "dir", .value = &(o)->dir },                                     \
+        { "memory", .value = &(o)->memory },                               \
+        { "cpu", .value = &(o)->cpu },                                     \
+        { "tasks", .value = &(o)->tasks }
+
+/* Those that only edit needs: they take back what is a flag. */
+#define TASK_OPTIONS_NO(o)                                                 \
+        { "no-cancel-on-condition-loss", .flag = &(o)->no_cancel },        \
+        { "no-notify-failure", .flag = &(o)->no_notify }
+
+#define TASK_OPTIONS_HELP                                                                  \
+        "When it is due, one of:\n"                                                        \
+        "  --every DURATION   1s or more, as 15m, 1d\n"                                    \
+        "  --at CALENDAR      as systemd.time(7): daily, Mon..Fri 09:30, *-*-01 04:00\n"   \
+        "  --on EVENT         InternetAvailable, UserPresent, TimeZoneChange, ...\n"       \
+        "  --time MINUTES     as 'bgtask register'\n"                                      \
+        "  --maintenance MINUTES, --custom ID\n"                                           \
+        "  --window DURATION  how late it may be, to save wake-ups\n"                      \
+        "  --once             once, then it is gone\n"                                     \
+        "\n"                                                                               \
+        "What it waits for when it is due:\n"                                              \
+        "  --when CONDITION,...   internet, unmetered, ac, battery (not low), away,\n"      \
+        "                         idle, storage (not low); or as 'bgtask register'\n"      \
+        "  --cancel-on-condition-loss  stop it when they hold no more, and run it again\n" \
+        "  --deadline DURATION    then run it although they do not hold\n"                 \
+        "  --expires DURATION     then give up\n"                                          \
+        "\n"                                                                               \
+        "How it runs:\n"                                                                   \
+        "  --limit DURATION       stop it when it takes longer\n"                          \
+        "  --retry N              try again so often if it fails\n"                        \
+        "  --retry-backoff DURATION    how long to wait before that\n"                     \
+        "  --overlap POLICY       skip, buffer-one, buffer-all, cancel-other, parallel\n"  \
+        "  --catch-up POLICY      after downtime: one (default), none, all\n"              \
+        "  --catch-up-window DURATION  how old a missed time may be\n"                     \
+        "  --rerun POLICY         if power was lost during it: never, once\n"              \
+        "  --group ID             registration group\n"                                    \
+        "  --env NAME=VALUE       besides HOME, PATH ...; may be repeated\n"               \
+        "  --dir DIR              its folder (default: the home)\n"                        \
+        "  --memory SIZE          at most, as 500M\n"                                      \
+        "  --cpu PERCENT          of one processor\n"                                      \
+        "  --tasks N              processes and threads\n"                                 \
+        "  --notify-failure       a desktop notification if a run does not complete\n"     \
+        "  --on-failure COMMAND   for that, /bin/sh runs this\n"
+
+/* True if one of the options says when it is due. */
+bool task_options_have_trigger(const TaskOptions *o);
+/* Changes the row. EXIT_OK, or says what is wrong and returns the exit status. */
+int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row);
+/* Copies all values of a record that a registration can have. Negative errno. */
+int task_row_copy(const bgt_record *from, bgt_record *to);
+/* Prints the task, or says in one line what was done to it. */
+int task_row_report(Cli *cli, const char *done, const char *task);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Times, durations and triggers as people write and read them. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/cli.h"
+
+char *format_duration(uint64_t usec, char *buf, size_t size)
+{
+        static const struct {
+                const char *name;
+                uint64_t usec;
+        } shown[] = {
+                { "d", USEC_PER_DAY },   { "h", USEC_PER_HOUR },  { "min", USEC_PER_MINUTE },
+                { "s", USEC_PER_SEC },   { "ms", USEC_PER_MSEC }, { "us", 1 },
+        };
+        size_t i = 0;
+        uint64_t rest;
+        int n;
+
+        while (i + 1 < ELEMENTSOF(shown) && usec < shown[i].usec)
+                i++;
+        n = snprintf(buf, size, "%" PRIu64 " %s", usec / shown[i].usec, shown[i].name);
+        rest = usec % shown[i].usec;
+        if (i < 3 && n > 0 && (size_t)n < size && rest / shown[i + 1].usec > 0)
+                snprintf(buf + n, size - (size_t)n, " %" PRIu64 " %s", rest / shown[i + 1].usec, shown[i + 1].name);
+        return buf;
+}
+
+char *format_time(uint64_t real_usec, bool fraction, char *buf, size_t size)
+{
+        time_t seconds = (time_t)(real_usec / USEC_PER_SEC);
+        struct tm tm;
+        size_t n;
+
+        if (real_usec == 0 || !localtime_r(&seconds, &tm)) {
+                snprintf(buf, size, "-");
+                return buf;
+        }
+        n = strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm);
+        if (fraction)
+                snprintf(buf + n, size - n, ".%03u", (unsigned)(real_usec % USEC_PER_SEC / USEC_PER_MSEC));
+        return buf;
+}
+
+char *format_relative(uint64_t real_usec, uint64_t now_real_usec, char *buf, size_t size)
+{
+        bool future = real_usec > now_real_usec;
+        uint64_t distance = future ? real_usec - now_real_usec : now_real_usec - real_usec;
+        char text[40];
+
+        if (real_usec == 0)
+                snprintf(buf, size, "-");
+        else if (distance < USEC_PER_SEC)
+                snprintf(buf, size, "now");
+        else
+                snprintf(buf, size, future ? "in %s" : "%s ago", format_duration(distance, text, sizeof text));
+        return buf;
+}
+
+char *format_trigger(const bgt_record *trigger, char *buf, size_t size)
+{
+        const char *kind = bgt_record_string(trigger, "kind"), *type = bgt_record_string(trigger, "type");
+        const char *const *paths = bgt_record_strings(trigger, "paths", NULL);
+        const char *id = paths && paths[0] ? paths[0] : bgt_record_string(trigger, "id");
+        uint64_t period = bgt_record_uint(trigger, "period", 0);
+        char text[40] = "";
+
+        if (!id)
+                id = bgt_record_string(trigger, "expression");
+        if (period == 0)
+                period = bgt_record_uint(trigger, "freshness-minutes", 0) * USEC_PER_MINUTE;
+        if (period > 0)
+                format_duration(period, text, sizeof text);
+        snprintf(buf, size, "%s%s%s%s%s", kind ? kind : "?", period > 0 || type || id ? " " : "",
+                 period > 0 ? text : type ? type : id ? id : "", paths && paths[0] && paths[1] ? " …" : "",
+                 bgt_record_bool(trigger, "one-shot", false) ? ", once" : "");
+        return buf;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* D-Bus addresses of Unix sockets, as DBUS_SESSION_BUS_ADDRESS has them. */
+
+#include <stddef.h>
+
+#define ADDRESS_SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
+
+/*
+ * Connects to the first of the entries ("unix:path=…", "unix:abstract=…", separated by ';') that answers. The socket
+ * is non-blocking and the caller's. -EINVAL if the address has no entry that can be understood, else what the last one
+ * failed with (-ENOENT, -ECONNREFUSED, -EAGAIN if its queue is full …).
+ */
+int address_connect(const char *address, int *ret_fd);
+
+/* The file of the first entry that has one. -ENOENT if none has, -ENAMETOOLONG. */
+int address_get_path(const char *address, char *buf, size_t size);

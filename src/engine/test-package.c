@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+
+/* docs/semantics.md, section 9: packages. */
+
+#include <errno.h>
+
+#include "engine/test-driver.h"
+
+static DriverReply *remove_package(Driver *d)
+{
+        Event event = { .type = EVENT_REMOVE };
+
+        event.package.name = DRIVER_PACKAGE;
+        return driver_ask(d, event);
+}
+
+static void a_package_is_known_when_it_is_stored(void **state)
+{
+        Driver *d = driver_new(NULL);
+        DriverReply *install;
+
+        d->hold_commits = true;
+        install = driver_install(d, DRIVER_PACKAGE, 1);
+        assert_int_equal(driver_register(d, driver_spec("a"), IF_EXISTS_FAIL)->error, ERROR_NO_SUCH_PACKAGE);
+        driver_answer_commits(d, 0);
+        assert_int_equal(install->error, ERROR_NONE);
+        d->hold_commits = false;
+        driver_must_register(d, driver_spec("a"));
+        driver_free(d);
+}
+
+static void a_package_that_could_not_be_stored_is_not_known(void **state)
+{
+        Driver *d = driver_new(NULL);
+
+        d->commit_error = -EROFS;
+        assert_int_equal(driver_install(d, DRIVER_PACKAGE, 1)->error, ERROR_STORE_READ_ONLY);
+        d->commit_error = 0;
+        assert_int_equal(remove_package(d)->error, ERROR_NO_SUCH_PACKAGE);
+        assert_int_equal(engine_get_counts(d->engine).n_packages, 0);
+        driver_free(d);
+}
+
+static void installing_the_same_again_does_nothing(void **state)
+{
+        Driver *d = driver_new_with_package();
+
+        driver_must_register(d, driver_event_spec("a", SYSTEM_SERVICING_COMPLETE));
+        d->hold_commits = true;
+        assert_int_equal(driver_install(d, DRIVER_PACKAGE, 1)->error, ERROR_NONE);
+        assert_int_equal(d->n_held, 0);
+        driver_free(d);
+}
+
+static void an_update_cancels_runs_tells_servers_to_leave_and_fires_servicing_complete(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid servicing, id;
+
+        driver_install(d, "Other_h91ms92gdsmmt", 1);
+        servicing = driver_must_register(d, driver_event_spec("servicing", SYSTEM_SERVICING_COMPLETE));
+        {
+                TaskSpec spec = driver_event_spec("servicing", SYSTEM_SERVICING_COMPLETE);
+
+                spec.package = "Other_h91ms92gdsmmt";
+                driver_must_register(d, spec);
+        }
+        id = driver_must_register(d, driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE));
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(d->n_runs, 1);
+        assert_int_equal(driver_install(d, DRIVER_PACKAGE, 2)->error, ERROR_NONE);
+        assert_int_equal(d->n_cancels, 1);
+        assert_int_equal(d->cancels[0].reason, REASON_SERVICING_UPDATE);
+        assert_int_equal(d->n_leaves, 1);
+        assert_true(d->leaves[0] == d->launched[0]);
+        /* A new server for the new version. */
+        assert_int_equal(d->n_launched, 2);
+        assert_int_equal(driver_info(d, servicing).n_live, 1);
+        assert_int_equal(d->n_runs, 2);
+        {
+                Event event = { .type = EVENT_RUN_COMPLETED };
+
+                event.run.server = d->runs[0].server;
+                event.run.run = d->runs[0].run;
+                event.run.attempt = 1;
+                driver_feed(d, event);
+        }
+        assert_int_equal(d->history[0].reason, REASON_SERVICING_UPDATE);
+        assert_int_equal(driver_info(d, id).n_live, 1);
+        assert_true(driver_last_run(d)->server == d->launched[1]);
+        assert_int_equal(d->n_signals, 0);
+        driver_free(d);
+}
+
+static void an_update_that_drops_a_class_latches_its_firings_until_it_is_back(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE));
+
+        driver_install(d, DRIVER_PACKAGE, 100);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_true(driver_why(d, id, WHY_CLASS_MISSING));
+        assert_int_equal(driver_register(d, driver_spec("b"), IF_EXISTS_FAIL)->error, ERROR_CLASS_NOT_REGISTERED);
+        driver_install(d, DRIVER_PACKAGE, 2);
+        assert_int_equal(d->n_runs, 1);
+        driver_free(d);
+}
+
+static void a_failed_update_changes_nothing(void **state)
+{
+        Driver *d = driver_new_with_package();
+
+        driver_must_register(d, driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE));
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        d->commit_error = -EIO;
+        assert_int_equal(driver_install(d, DRIVER_PACKAGE, 100)->error, ERROR_STORE_FAILED);
+        assert_int_equal(d->n_cancels, 0);
+        d->commit_error = 0;
+        driver_must_register(d, driver_spec("b"));
+        driver_free(d);
+}
+
+static void removal_unregisters_all_with_uninstall_and_stops_the_servers_after_their_runs(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        TaskInfo info;
+
+        driver_must_register(d, spec);
+        spec.name = "latched";
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        driver_must_register(d, spec);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(remove_package(d)->error, ERROR_NONE);
+        assert_int_equal(engine_list_tasks(d->engine, NULL, NULL, NULL, UUID_NULL, &info, 1), 0);
+        /* The rows of the run that is alive. */
+        assert_int_equal(driver_n_stored_tasks(d), 1);
+        assert_int_equal(driver_n_stored_pending(d), 1);
+        assert_int_equal(d->n_history, 1);
+        assert_int_equal(d->history[0].reason, REASON_UNINSTALL);
+        assert_string_equal(d->history[0].name, "latched");
+        assert_int_equal(d->cancels[0].reason, REASON_UNINSTALL);
+        assert_int_equal(d->n_signals, 0);
+        driver_complete(d, 0);
+        assert_int_equal(driver_n_stored_tasks(d), 0);
+        assert_int_equal(d->history[1].reason, REASON_UNINSTALL);
+        assert_int_equal(d->n_signals, 1);
+        assert_int_equal(d->signals[0].number, 15);
+        assert_int_equal(driver_register(d, driver_spec("a"), IF_EXISTS_FAIL)->error, ERROR_NO_SUCH_PACKAGE);
+        assert_int_equal(engine_get_counts(d->engine).n_packages, 0);
+        assert_int_equal(engine_get_counts(d->engine).n_servers, 0);
+        assert_int_equal(remove_package(d)->error, ERROR_NO_SUCH_PACKAGE);
+        driver_install(d, DRIVER_PACKAGE, 1);
+        driver_must_register(d, driver_spec("a"));
+        driver_free(d);
+}
+
+static void removal_waits_for_registrations_that_commit_and_later_ones_wait_for_it(void **state)
+{
+        Driver *d = driver_new_with_package();
+        DriverReply *first, *removal, *second;
+
+        d->hold_commits = true;
+        first = driver_register(d, driver_spec("a"), IF_EXISTS_FAIL);
+        removal = remove_package(d);
+        second = driver_register(d, driver_spec("b"), IF_EXISTS_FAIL);
+        assert_int_equal(first->n + removal->n + second->n, 0);
+        driver_answer_commits(d, 0);
+        assert_int_equal(first->error, ERROR_NONE);
+        assert_int_equal(removal->n + second->n, 0);
+        driver_answer_commits(d, 0);
+        assert_int_equal(removal->n, 1);
+        assert_int_equal(removal->error, ERROR_NONE);
+        assert_int_equal(second->error, ERROR_NO_SUCH_PACKAGE);
+        assert_int_equal(driver_n_stored_tasks(d), 0);
+        driver_free(d);
+}
+
+static void a_removal_that_could_not_be_stored_restores_all(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        id = driver_must_register(d, spec);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        d->commit_error = -EIO;
+        assert_int_equal(remove_package(d)->error, ERROR_STORE_FAILED);
+        d->commit_error = 0;
+        driver_level(d, CONDITION_ON_AC_POWER, 1);
+        assert_int_equal(driver_info(d, id).n_live, 1);
+        driver_free(d);
+}
+
+static void installs_of_one_package_follow_each_other(void **state)
+{
+        Driver *d = driver_new(NULL);
+        DriverReply *first, *second, *removal;
+
+        d->hold_commits = true;
+        first = driver_install(d, DRIVER_PACKAGE, 1);
+        second = driver_install(d, DRIVER_PACKAGE, 2);
+        removal = remove_package(d);
+        driver_answer_commits(d, 0);
+        assert_int_equal(first->n, 1);
+        assert_int_equal(second->n, 0);
+        driver_answer_commits(d, 0);
+        assert_int_equal(second->n, 1);
+        driver_answer_commits(d, 0);
+        assert_int_equal(removal->n, 1);
+        assert_int_equal(engine_get_counts(d->engine).n_packages, 0);
+        driver_free(d);
+}
+
+static void runs_of_unregistered_tasks_end_with_their_package(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE));
+
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_unregister(d, id, false);
+        remove_package(d);
+        assert_int_equal(d->cancels[0].reason, REASON_UNINSTALL);
+        driver_complete(d, 0);
+        assert_int_equal(d->history[0].outcome, OUTCOME_CANCELED);
+        driver_free(d);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_package_is_known_when_it_is_stored),
+                cmocka_unit_test(a_package_that_could_not_be_stored_is_not_known),
+                cmocka_unit_test(installing_the_same_again_does_nothing),
+                cmocka_unit_test(an_update_cancels_runs_tells_servers_to_leave_and_fires_servicing_complete),
+                cmocka_unit_test(an_update_that_drops_a_class_latches_its_firings_until_it_is_back),
+                cmocka_unit_test(a_failed_update_changes_nothing),
+                cmocka_unit_test(removal_unregisters_all_with_uninstall_and_stops_the_servers_after_their_runs),
+                cmocka_unit_test(removal_waits_for_registrations_that_commit_and_later_ones_wait_for_it),
+                cmocka_unit_test(a_removal_that_could_not_be_stored_restores_all),
+                cmocka_unit_test(installs_of_one_package_follow_each_other),
+                cmocka_unit_test(runs_of_unregistered_tasks_end_with_their_package),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Cgroups of servers, version 2, only where a subtree was delegated to us: systemd marks it with the attribute
+ * user.delegate=1, and the root of a cgroup namespace counts as well. The broker then lives in the leaf "broker" (or
+ * where systemd's DelegateSubgroup= put it), each server in "server-TAG-ID" beside it; TAG tells brokers apart.
+ * Controllers are switched on when the first server wants a limit: before that a broker that was killed can be started
+ * again in the same unit even by a systemd without DelegateSubgroup=.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "launcher/launcher.h"
+#include "launcher/procfs.h"
+
+typedef struct CgroupRoot {
+        int fd; /* the delegated folder; -1: no cgroups, and reason says why */
+        const char *reason;
+        char tag[9];
+        unsigned enabled; /* LimitMask: controllers that we have */
+        unsigned refused; /* and that we cannot have */
+} CgroupRoot;
+
+/*
+ * Looks for a delegated cgroup and moves this process into a leaf. What is in the way becomes the reason: never fails.
+ * tag_source: whatever tells this broker from others.
+ */
+void cgroup_root_init(CgroupRoot *root, bool use, bool told, const char *tag_source);
+void cgroup_root_done(CgroupRoot *root);
+
+/* Makes, or finds, the cgroup of a server; sets what limits it can and says which. */
+int cgroup_create(CgroupRoot *root, const char *id, const LaunchLimits *limits, int *ret_fd, unsigned *ret_enforced);
+/* -ENOENT. */
+int cgroup_open(CgroupRoot *root, const char *id, int *ret_fd);
+/* Removes it if nobody is in it. */
+void cgroup_remove(CgroupRoot *root, const char *id);
+/* Removes the empty ones that keep() does not want. */
+void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata);
+
+void cgroup_lift_limits(int cgroup_fd);
+
+/* All processes in it and below. The caller frees the array. */
+int cgroup_list(int cgroup_fd, pid_t **ret_pids, size_t *ret_n_pids);
+
+/* Kills all of them at once. -ENOENT: the kernel is older than 5.14. */
+int cgroup_kill(int cgroup_fd);

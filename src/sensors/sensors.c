@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which sensors run, what they have read last, and who is told. */
+
+#include "sensors/sensors.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sensors/files.h"
+#include "sensors/internal.h"
+
+static const SensorType *const types[] = {
+        &sensor_network,  &sensor_power,   &sensor_session, &sensor_cost,
+        &sensor_pressure, &sensor_storage, &sensor_sleep,   &sensor_timezone,
+};
+
+/* Pairs that follow from each other: only the first is read. */
+static const uint8_t pairs[][2] = {
+        { CONDITION_USER_PRESENT, CONDITION_USER_NOT_PRESENT },
+        { CONDITION_INTERNET_AVAILABLE, CONDITION_INTERNET_NOT_AVAILABLE },
+        { CONDITION_SESSION_CONNECTED, CONDITION_SESSION_DISCONNECTED },
+};
+
+typedef struct Last {
+        int8_t level;
+        bool known;    /* its sensor has reported since it was started */
+        bool baseline; /* its next reading is the first one */
+        const char *source;
+        uint64_t since_real_usec;
+        char words[WORDS_MAX];
+} Last;
+
+struct Sensors {
+        Loop *loop;
+        SensorsConfig config;
+        SystemBus *bus;
+        Files *files;          /* NULL: none are watched */
+        int files_error;       /* why there are none although some should be */
+        Sensor *running[ELEMENTSOF(types)];
+        uint32_t conditions;   /* that are needed, pairs as their first */
+        uint32_t events;
+        bool peeking;
+        bool peek_told;
+        Last last[CONDITION_MAX];
+};
+
+static uint8_t first_of_pair(uint8_t condition, bool *ret_inverse)
+{
+        *ret_inverse = false;
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
+                if (pairs[i][1] == condition) {
+                        *ret_inverse = true;
+                        return pairs[i][0];
+                }
+        return condition;
+}
+
+static SensorReading reading_of(const Sensors *sensors, uint8_t condition)
+{
+        const Last *last = &sensors->last[condition];
+
+        return (SensorReading){
+                .condition = condition,
+                .level = last->level,
+                .source = last->source,
+                .words = last->words,
+                .since_real_usec = last->since_real_usec,
+                .needed = sensors->conditions & CONDITION_BIT(condition),
+                .baseline = last->baseline,
+        };
+}
+
+/* The first time that a needed condition is told of may be a baseline; after that it is not. */
+static void tell(Sensors *sensors, uint8_t condition)
+{
+        SensorReading reading = reading_of(sensors, condition);
+
+        if (!reading.needed || !sensors->last[condition].known)
+                return;
+        /* Until something is known there is nothing that it could have changed from. */
+        if (reading.level >= 0)
+                sensors->last[condition].baseline = false;
+        sensors->config.read(&reading, sensors->config.userdata);
+}
+
+static void check_peek(Sensors *sensors)
+{
+        if (!sensors->peeking || sensors->peek_told)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                for (uint32_t left = types[i]->conditions; left; left &= left - 1)
+                        if (!sensors->last[__builtin_ctz(left)].known)
+                                return;
+        sensors->peek_told = true;
+        sensors->config.peeked(sensors->config.userdata);
+}
+
+static void tell_dependents(Sensors *sensors, uint8_t condition)
+{
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (sensors->running[i] && (types[i]->inputs & CONDITION_BIT(condition)))
+                        types[i]->input(sensors->running[i]);
+}
+
+static void set(Sensors *sensors, uint8_t condition, int level, const char *source, const char *words)
+{
+        Last *last = &sensors->last[condition];
+
+        if (last->known && last->level == level && strcmp(last->source, source) == 0 &&
+            strcmp(last->words, words) == 0)
+                return;
+        last->known = true;
+        last->level = (int8_t)level;
+        last->source = source;
+        last->since_real_usec = sensors->config.real_usec(sensors->config.userdata);
+        snprintf(last->words, sizeof last->words, "%s", words);
+        tell(sensors, condition);
+        tell_dependents(sensors, condition);
+        check_peek(sensors);
+}
+
+void sensor_report(Sensor *sensor, uint8_t condition, int level, const char *source, const char *format, ...)
+{
+        char words[WORDS_MAX];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(words, sizeof words, format, args);
+        va_end(args);
+        set(sensor->sensors, condition, level, source, words);
+}
+
+void sensor_raise(Sensor *sensor, uint8_t event, const char *format, ...)
+{
+        Sensors *sensors = sensor->sensors;
+        char words[WORDS_MAX];
+        va_list args;
+
+        if (!(sensors->events & 1u << event))
+                return;
+        va_start(args, format);
+        vsnprintf(words, sizeof words, format, args);
+        va_end(args);
+        sensors->config.raised(event, words, sensors->config.userdata);
+}
+
+bool sensor_get_input(const Sensor *sensor, uint8_t condition, SensorReading *ret_reading)
+{
+        *ret_reading = reading_of(sensor->sensors, condition);
+        return sensor->sensors->last[condition].known;
+}
+
+const SensorsConfig *sensor_config(const Sensor *sensor)
+{
+        return &sensor->sensors->config;
+}
+
+Loop *sensor_loop(const Sensor *sensor)
+{
+        return sensor->sensors->loop;
+}
+
+SystemBus *sensor_bus(const Sensor *sensor)
+{
+        return sensor->sensors->bus;
+}
+
+static void start(Sensors *sensors, size_t i)
+{
+        int r = types[i]->start(sensors, types[i], &sensors->running[i]);
+
+        for (uint32_t left = types[i]->conditions; r < 0 && left; left &= left - 1) {
+                char words[WORDS_MAX];
+
+                snprintf(words, sizeof words, "it cannot be watched: %s", strerror(-r));
+                set(sensors, (uint8_t)__builtin_ctz(left), -1, "", words);
+        }
+}
+
+static void forget(Sensors *sensors, uint8_t condition)
+{
+        sensors->last[condition] = (Last){ .level = -1, .source = "" };
+}
+
+static void stop(Sensors *sensors, size_t i)
+{
+        if (sensors->running[i])
+                types[i]->stop(TAKE_PTR(sensors->running[i]));
+        for (uint32_t left = types[i]->conditions; left; left &= left - 1)
+                forget(sensors, (uint8_t)__builtin_ctz(left));
+}
+
+static bool is_wanted(const Sensors *sensors, const SensorType *type, uint32_t conditions)
+{
+        return sensors->peeking || (type->conditions & conditions) || (type->events & sensors->events);
+}
+
+/* Starts and stops what the needs ask for, and what that is made of. */
+static void update(Sensors *sensors)
+{
+        uint32_t conditions = sensors->conditions;
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (is_wanted(sensors, types[i], conditions))
+                        conditions |= types[i]->inputs;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (!is_wanted(sensors, types[i], conditions))
+                        stop(sensors, i);
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (is_wanted(sensors, types[i], conditions) && !sensors->running[i])
+                        start(sensors, i);
+}
+
+static uint32_t normalize(uint32_t conditions)
+{
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
+                if (conditions & CONDITION_BIT(pairs[i][1]))
+                        conditions = (conditions & ~CONDITION_BIT(pairs[i][1])) | CONDITION_BIT(pairs[i][0]);
+        return conditions;
+}
+
+static void tell_unneeded(Sensors *sensors, uint32_t conditions)
+{
+        for (uint32_t left = conditions; left; left &= left - 1) {
+                const SensorReading reading = {
+                        .condition = (uint8_t)__builtin_ctz(left),
+                        .level = -1,
+                        .source = "",
+                        .words = "no task needs it",
+                };
+
+                sensors->config.read(&reading, sensors->config.userdata);
+        }
+}
+
+void sensors_need(Sensors *sensors, uint32_t conditions, uint32_t events, bool baseline)
+{
+        uint32_t before = sensors->conditions, more, less;
+
+        conditions = normalize(conditions);
+        if (conditions == before && events == sensors->events)
+                return;
+        more = conditions & ~before;
+        less = before & ~conditions;
+        sensors->conditions = conditions;
+        sensors->events = events;
+        for (uint32_t left = more; left; left &= left - 1)
+                sensors->last[__builtin_ctz(left)].baseline = baseline;
+        tell_unneeded(sensors, less);
+        /* What a running sensor knows already is told at once, what others find when they find it. */
+        for (uint32_t left = more; left; left &= left - 1)
+                tell(sensors, (uint8_t)__builtin_ctz(left));
+        update(sensors);
+}
+
+void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
+{
+        if (kind != TRIGGER_STORAGE_CONTENT_CHANGED)
+                return;
+        if (!on) {
+                if (sensors->files)
+                        files_unwatch(sensors->files, text);
+                if (sensors->files && files_is_empty(sensors->files))
+                        sensors->files = files_free(sensors->files);
+                return;
+        }
+        if (!sensors->files)
+                sensors->files_error = files_new(sensors->loop, sensors->config.files_changed,
+                                                 sensors->config.userdata, &sensors->files);
+        if (sensors->files)
+                sensors->files_error = files_watch(sensors->files, text);
+}
+
+const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char *text)
+{
+        if (kind != TRIGGER_STORAGE_CONTENT_CHANGED)
+                return NULL;
+        if (!sensors->files)
+                return sensors->files_error < 0 ? strerror(-sensors->files_error) : NULL;
+        return files_problem(sensors->files, text);
+}
+
+void sensors_awake(Sensors *sensors, bool busy)
+{
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (sensors->running[i] && types[i]->awake)
+                        types[i]->awake(sensors->running[i], busy);
+}
+
+void sensors_peek(Sensors *sensors)
+{
+        bool started = sensors->peeking;
+
+        sensors->peeking = true;
+        sensors->peek_told = false;
+        if (!started)
+                update(sensors);
+        check_peek(sensors);
+}
+
+void sensors_end_peek(Sensors *sensors)
+{
+        if (!sensors->peeking)
+                return;
+        sensors->peeking = false;
+        update(sensors);
+}
+
+bool sensors_get(const Sensors *sensors, uint8_t condition, SensorReading *ret_reading)
+{
+        bool inverse;
+        uint8_t first = first_of_pair(condition, &inverse);
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                if (!(types[i]->conditions & CONDITION_BIT(first)))
+                        continue;
+                *ret_reading = reading_of(sensors, first);
+                ret_reading->condition = condition;
+                if (inverse && ret_reading->level >= 0)
+                        ret_reading->level = !ret_reading->level;
+                return true;
+        }
+        return false;
+}
+
+int sensors_new(Loop *loop, const SensorsConfig *config, Sensors **ret_sensors)
+{
+        _cleanup_(sensors_freep) Sensors *sensors = calloc(1, sizeof *sensors);
+        int r;
+
+        if (!sensors)
+                return -ENOMEM;
+        sensors->loop = loop;
+        sensors->config = *config;
+        for (uint8_t i = 0; i < CONDITION_MAX; i++)
+                forget(sensors, i);
+        r = system_bus_new(loop, config->system_bus, &sensors->bus);
+        if (r < 0)
+                return r;
+        *ret_sensors = TAKE_PTR(sensors);
+        return 0;
+}
+
+Sensors *sensors_free(Sensors *sensors)
+{
+        if (!sensors)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                stop(sensors, i);
+        files_free(sensors->files);
+        system_bus_free(sensors->bus);
+        free(sensors);
+        return NULL;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the broker watches of the machine: docs/sensors.md. Sensors are started when something needs them, tell what
+ * they read through callbacks, and hold nothing while nobody needs them. Nothing here blocks, and nothing is polled.
+ *
+ * One thread, on one Loop. Callbacks come from the loop, from sensors_need() and from sensors_peek(); they may not
+ * free the Sensors.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+#include "base/terms.h"
+
+typedef struct Sensors Sensors;
+
+/* What sensors raise besides the types of SystemTrigger. */
+enum {
+        SENSOR_EVENT_RESUME = 16, /* the machine was suspended, and goes on */
+};
+
+/* The text lives until the next reading of that condition. */
+typedef struct SensorReading {
+        uint8_t condition;        /* CONDITION_x, of an inverse pair the first */
+        int8_t level;             /* 1 true, 0 false, -1 unknown */
+        const char *source;       /* "NetworkManager", "rtnetlink" …; "" if there is none */
+        const char *words;        /* what the source says, as half a sentence */
+        uint64_t since_real_usec; /* it has said so; 0: nothing was read yet */
+        bool needed;              /* a registration depends on it */
+        bool baseline;            /* the first one after a registration started its sensor */
+} SensorReading;
+
+typedef struct SensorsConfig {
+        /* These four live as long as the Sensors. */
+        const char *system_bus;   /* D-Bus address */
+        const char *sysfs;        /* "/sys" */
+        const char *localtime;    /* "/etc/localtime" */
+        const char *storage;      /* a folder of the file system whose space counts */
+        uid_t uid;                /* whose sessions count; ignored if system */
+        bool system;              /* those of all users */
+        /* A level that is needed has been read, or is not needed (then unknown) any more. */
+        void (*read)(const SensorReading *reading, void *userdata);
+        /* A SYSTEM_x or SENSOR_EVENT_x that is needed has happened; words say what, as half a sentence. */
+        void (*raised)(uint8_t event, const char *words, void *userdata);
+        /* Files of a text have changed, see files.h. */
+        void (*files_changed)(const char *text, const void *paths, size_t n_paths, void *userdata);
+        /* What sensors_peek() asked for is read. */
+        void (*peeked)(void *userdata);
+        uint64_t (*real_usec)(void *userdata);
+        void *userdata;
+} SensorsConfig;
+
+int sensors_new(Loop *loop, const SensorsConfig *config, Sensors **ret_sensors);
+Sensors *sensors_free(Sensors *sensors);
+DEFINE_CLEANUP(Sensors *, sensors_free);
+
+/*
+ * What is needed from now on: CONDITION_BITs, and 1 << SYSTEM_x or SENSOR_EVENT_x. What is not needed any more is told
+ * once as unknown. baseline: first readings of what was not needed before are no news. A sensor that cannot be started
+ * reads unknown.
+ */
+void sensors_need(Sensors *sensors, uint32_t conditions, uint32_t events, bool baseline);
+
+/*
+ * Begins or ends to watch what a trigger of this kind listens to; its text is that of the registration. What cannot be
+ * watched, or not in whole, is a problem and no error.
+ */
+void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on);
+/* A sentence about such a text, NULL if all is well. */
+const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char *text);
+
+/*
+ * The broker is awake, for whatever reason: what nobody tells of is looked at before anything is judged. busy: runs
+ * are alive. Cheap, to be called in every round of the loop.
+ */
+void sensors_awake(Sensors *sensors, bool busy);
+
+/* Starts every sensor until sensors_end_peek(); peeked is called once, soon, when all have read something. */
+void sensors_peek(Sensors *sensors);
+void sensors_end_peek(Sensors *sensors);
+
+/* The last reading of a condition, that of its pair turned round; false if there is no sensor for it. */
+bool sensors_get(const Sensors *sensors, uint8_t condition, SensorReading *ret_reading);

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "store/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define APPLICATION_ID 0x62677461 /* "bgta" */
+#define BUSY_TIMEOUT_MSEC 1000    /* a person's sqlite3 may just be looking */
+#define CHECKPOINT_PAGES 1000
+#define LOG_MAX "16777216"        /* bytes that the log keeps after a big batch */
+
+static const char *const schema_steps[] = {
+#include "store/schema.inc"
+};
+
+const uint32_t database_schema = ELEMENTSOF(schema_steps);
+
+#define RUN_COLUMNS                                                                                             \
+        "id, task, package, name, number, server, accepted_real_usec, scheduled_real_usec, "                    \
+        "first_scheduled_real_usec, started_real_usec, ended_real_usec, count, attempts, progress, fired_by, "  \
+        "outcome, reason, detail, result, cpu_usec, memory_bytes, crc"
+
+static const char *const statement_texts[] = {
+        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+        [STATEMENT_COMMIT] = "COMMIT",
+        [STATEMENT_ROLLBACK] = "ROLLBACK",
+        [STATEMENT_SAVEPOINT] = "SAVEPOINT unit",
+        [STATEMENT_RELEASE] = "RELEASE unit",
+        [STATEMENT_ROLLBACK_TO] = "ROLLBACK TO unit",
+        [STATEMENT_PUT_PACKAGE] =
+                "INSERT INTO package (name, folder, external_location, target_name, version, content, "
+                "installed_real_usec, manifest, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+                "ON CONFLICT (name) DO UPDATE SET folder = ?2, external_location = ?3, target_name = ?4, "
+                "version = ?5, content = ?6, installed_real_usec = ?7, manifest = ?8, crc = ?9",
+        [STATEMENT_DELETE_PACKAGE] = "DELETE FROM package WHERE name = ?1",
+        [STATEMENT_PUT_TASK] =
+                "INSERT INTO task (id, package, name, spec, state) VALUES (?1, ?2, ?3, ?4, ?5) "
+                "ON CONFLICT (id) DO UPDATE SET package = ?2, name = ?3, spec = ?4, state = ?5",
+        [STATEMENT_PUT_TASK_STATE] = "UPDATE task SET state = ?2 WHERE id = ?1",
+        [STATEMENT_DELETE_TASK] = "DELETE FROM task WHERE id = ?1",
+        [STATEMENT_DELETE_PENDING_OF_TASK] = "DELETE FROM pending WHERE task = ?1",
+        [STATEMENT_PUT_PENDING] =
+                "INSERT INTO pending (task, number, accepted_real_usec, scheduled_real_usec, "
+                "first_scheduled_real_usec, count, attempts, fired_by, forced, rerun, details, crc) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+                "ON CONFLICT (task, number) DO UPDATE SET accepted_real_usec = ?3, scheduled_real_usec = ?4, "
+                "first_scheduled_real_usec = ?5, count = ?6, attempts = ?7, fired_by = ?8, forced = ?9, rerun = ?10, "
+                "details = ?11, crc = ?12",
+        [STATEMENT_DELETE_PENDING] = "DELETE FROM pending WHERE task = ?1 AND number = ?2",
+        [STATEMENT_PUT_LEVEL] =
+                "INSERT OR REPLACE INTO level (condition, level, boot_id, crc) VALUES (?1, ?2, ?3, ?4)",
+        [STATEMENT_DELETE_RUN] = "DELETE FROM run WHERE task = ?1 AND number = ?2",
+        [STATEMENT_PUT_RUN] =
+                "INSERT INTO run (" RUN_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+                "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        /* Of the numbers of a task, which the index has in order, the newest ?2 stay. */
+        [STATEMENT_TRIM_RUNS_OF_TASK] =
+                "DELETE FROM run WHERE task = ?1 AND number <= "
+                "(SELECT number FROM run WHERE task = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        [STATEMENT_TRIM_RUNS] = "DELETE FROM run WHERE key IN (SELECT key FROM run ORDER BY key LIMIT ?1)",
+        [STATEMENT_READ_RUNS] =
+                "SELECT key, " RUN_COLUMNS " FROM run WHERE key < ?1 AND (?2 IS NULL OR package = ?2) "
+                "AND (?3 IS NULL OR name = ?3) ORDER BY key DESC LIMIT ?4",
+        [STATEMENT_READ_RUNS_OF_TASK] =
+                "SELECT key, " RUN_COLUMNS " FROM run WHERE key < ?1 AND (?2 IS NULL OR package = ?2) "
+                "AND (?3 IS NULL OR name = ?3) AND task = ?5 ORDER BY key DESC LIMIT ?4",
+};
+_Static_assert(ELEMENTSOF(statement_texts) == _STATEMENT_MAX, "every statement has its text");
+
+/* The errno behind an I/O error, of the log, the database or the opening of one. 0: none is known. */
+static int system_errno(Database *db)
+{
+        sqlite3_file *log = NULL;
+        int error = 0;
+
+        if (!db->handle)
+                return 0;
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        if (log && log->pMethods)
+                log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+        if (error == 0)
+                sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+        return error ? error : sqlite3_system_errno(db->handle);
+}
+
+int database_errno(Database *db, int result)
+{
+        int error;
+
+        switch (result & 0xff) {
+        case SQLITE_OK:
+        case SQLITE_ROW:
+        case SQLITE_DONE:
+                return 0;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_READONLY:
+        case SQLITE_PERM:
+                return -EROFS;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_FORMAT:
+        case SQLITE_SCHEMA:
+        case SQLITE_ERROR: /* our statements are right: it is the schema that they do not fit */
+                return -EUCLEAN;
+        case SQLITE_TOOBIG:
+                return -E2BIG;
+        case SQLITE_CONSTRAINT:
+                return -EINVAL;
+        default:
+                break;
+        }
+        error = system_errno(db);
+        /* A quota and a limit of the file's size are a full disk to whoever has to deal with it. */
+        if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+                return -ENOSPC;
+        if ((result & 0xff) == SQLITE_CANTOPEN && (error == EACCES || error == EPERM))
+                return -EROFS;
+        return error == EROFS ? -EROFS : -EIO;
+}
+
+sqlite3_stmt *database_statement(Database *db, Statement statement)
+{
+        sqlite3_stmt **s = &db->statements[statement];
+
+        if (!*s && (!db->handle || sqlite3_prepare_v3(db->handle, statement_texts[statement], -1,
+                                                      SQLITE_PREPARE_PERSISTENT, s, NULL) != SQLITE_OK))
+                return NULL;
+        return *s;
+}
+
+int database_run(Database *db, Statement statement)
+{
+        sqlite3_stmt *s = database_statement(db, statement);
+        int r;
+
+        if (!s)
+                return database_errno(db, db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_IOERR);
+        r = database_errno(db, sqlite3_step(s));
+        sqlite3_reset(s);
+        return r;
+}
+
+int database_execute(Database *db, const char *sql)
+{
+        return database_errno(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+}
+
+static int remember_log_size(void *userdata, sqlite3 *handle, const char *name, int n_pages)
+{
+        Database *db = userdata;
+
+        db->wal_pages = n_pages;
+        return SQLITE_OK;
+}
+
+static int read_number(Database *db, const char *sql, uint32_t *ret_number)
+{
+        sqlite3_stmt *s;
+        int r;
+
+        r = sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_step(s);
+        if (r == SQLITE_ROW)
+                *ret_number = (uint32_t)sqlite3_column_int64(s, 0);
+        r = r == SQLITE_DONE ? -EIO : database_errno(db, r);
+        sqlite3_finalize(s);
+        return r;
+}
+
+/* One step of the schema and its number, in one transaction. */
+static int run_step(Database *db, uint32_t number)
+{
+        char pragma[128];
+        int r;
+
+        snprintf(pragma, sizeof pragma, "PRAGMA user_version = %u; PRAGMA application_id = %d", (unsigned)number,
+                 APPLICATION_ID);
+        r = database_execute(db, "BEGIN IMMEDIATE");
+        if (r == 0)
+                r = database_execute(db, schema_steps[number - 1]);
+        if (r == 0)
+                r = database_execute(db, pragma);
+        if (r == 0)
+                r = database_execute(db, "COMMIT");
+        if (r < 0)
+                database_execute(db, "ROLLBACK");
+        return r;
+}
+
+static int bring_up_to_date(Database *db, uint32_t *ret_schema)
+{
+        uint32_t application = 0, schema = 0, n_tables = 0;
+        int r;
+
+        r = read_number(db, "PRAGMA application_id", &application);
+        if (r == 0)
+                r = read_number(db, "PRAGMA user_version", &schema);
+        if (r == 0)
+                r = read_number(db, "SELECT count(*) FROM sqlite_schema", &n_tables);
+        if (r < 0)
+                return r;
+        /* A file without anything in it was made by a start that was killed before its first transaction. */
+        if (application != APPLICATION_ID && (application != 0 || schema != 0 || n_tables != 0))
+                return -EUCLEAN;
+        if (schema > database_schema)
+                return -EOPNOTSUPP;
+        for (uint32_t step = schema + 1; r == 0 && step <= database_schema; step++)
+                r = run_step(db, step);
+        if (r == 0)
+                *ret_schema = schema;
+        return r;
+}
+
+static int configure(Database *db)
+{
+        /*
+         * The mode of locking comes first: with it the log needs no shared memory. Nobody else's schema is trusted,
+         * and a page is looked at before it is believed.
+         */
+        static const char pragmas[] =
+                "PRAGMA locking_mode = EXCLUSIVE;"
+                "PRAGMA trusted_schema = OFF;"
+                "PRAGMA cell_size_check = ON;"
+                "PRAGMA temp_store = MEMORY;"
+                "PRAGMA cache_size = -2000;"
+                "PRAGMA journal_mode = WAL;"
+                "PRAGMA synchronous = FULL;"
+                "PRAGMA journal_size_limit = " LOG_MAX ";"
+                "PRAGMA wal_autocheckpoint = 0;";
+        int r;
+
+        sqlite3_extended_result_codes(db->handle, 1);
+        sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, DATABASE_ROW_MAX);
+        sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MSEC);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        /* SQLite opens for reading what it may not write. */
+        if (sqlite3_db_readonly(db->handle, "main") == 1)
+                return -EROFS;
+        r = database_execute(db, pragmas);
+        if (r < 0)
+                return r;
+        sqlite3_wal_hook(db->handle, remember_log_size, db);
+        /* Takes the lock for good and shows that the folder can be written. */
+        r = database_execute(db, "BEGIN IMMEDIATE");
+        return r < 0 ? r : database_execute(db, "COMMIT");
+}
+
+static int open_handle(Database *db)
+{
+        int r;
+
+        r = sqlite3_open_v2(db->path, &db->handle,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        if (r != SQLITE_OK)
+                return database_errno(db, r);
+        return configure(db);
+}
+
+static void close_handle(Database *db)
+{
+        for (size_t i = 0; i < _STATEMENT_MAX; i++) {
+                sqlite3_finalize(db->statements[i]);
+                db->statements[i] = NULL;
+        }
+        sqlite3_close(db->handle);
+        db->handle = NULL;
+}
+
+/* The file is born with its mode; SQLite gives the same one to its log. */
+static int create_file(const char *path)
+{
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return errno == EEXIST ? 0 : -errno;
+        close(fd);
+        return 0;
+}
+
+int database_open(Database *db, const char *path, uint32_t *ret_schema)
+{
+        int r;
+
+        r = create_file(path);
+        if (r < 0)
+                return r == -EACCES || r == -EPERM ? -EROFS : r;
+        db->path = strdup(path);
+        if (!db->path)
+                return -ENOMEM;
+        r = open_handle(db);
+        if (r == 0)
+                r = bring_up_to_date(db, ret_schema);
+        if (r < 0)
+                database_close(db);
+        return r;
+}
+
+void database_close(Database *db)
+{
+        close_handle(db);
+        free(db->path);
+        db->path = NULL;
+}
+
+static int cut_log(Database *db)
+{
+        int r;
+
+        if (!db->handle)
+                return -EIO;
+        if (!sqlite3_get_autocommit(db->handle))
+                database_run(db, STATEMENT_ROLLBACK);
+        r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        return database_errno(db, r);
+}
+
+int database_settle(Database *db)
+{
+        int r;
+
+        if (!db->unsettled && db->handle)
+                return 0;
+        r = cut_log(db);
+        if (r < 0) {
+                close_handle(db);
+                r = open_handle(db);
+                if (r == 0)
+                        r = cut_log(db);
+        }
+        if (r == 0) {
+                db->unsettled = false;
+                db->wal_pages = 0;
+        } else if (db->handle && r != -ENOSPC) {
+                close_handle(db);
+        }
+        return r;
+}
+
+void database_checkpoint(Database *db)
+{
+        if (!db->handle || db->wal_pages < CHECKPOINT_PAGES)
+                return;
+        if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+                db->wal_pages = 0;
+}
+
+/* A schema that has lost an entry is whole to SQLite; our statements find out. */
+static bool schema_is_whole(Database *db)
+{
+        for (Statement statement = 0; statement < _STATEMENT_MAX; statement++)
+                if (!database_statement(db, statement))
+                        return false;
+        return true;
+}
+
+bool database_is_whole(Database *db)
+{
+        sqlite3_stmt *s = NULL;
+        bool whole;
+
+        whole = schema_is_whole(db) && sqlite3_exec(db->handle, "REINDEX", NULL, NULL, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(db->handle, "PRAGMA integrity_check(1)", -1, &s, NULL) == SQLITE_OK &&
+                sqlite3_step(s) == SQLITE_ROW &&
+                sqlite3_stricmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+        sqlite3_finalize(s);
+        return whole;
+}
+
+int database_set_aside(const char *path, char *ret_name, size_t n_name)
+{
+        time_t now = (time_t)(clock_now_usec(CLOCK_REALTIME) / USEC_PER_SEC);
+        char stamp[32];
+        struct tm tm;
+
+        gmtime_r(&now, &tm);
+        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
+        for (unsigned i = 1; i < 1000; i++) {
+                char suffix[16] = "", name[128];
+                _cleanup_(freep) char *to = NULL, *log = NULL, *to_log = NULL;
+
+                if (i > 1)
+                        snprintf(suffix, sizeof suffix, ".%u", i);
+                snprintf(name, sizeof name, DATABASE_NAME ".damaged-%s%s", stamp, suffix);
+                if (asprintf(&to, "%.*s%s", (int)(strlen(path) - strlen(DATABASE_NAME)), path, name) < 0 ||
+                    asprintf(&log, "%s-wal", path) < 0 || asprintf(&to_log, "%s-wal", to) < 0)
+                        return -ENOMEM;
+                if (access(to, F_OK) == 0 || access(to_log, F_OK) == 0)
+                        continue;
+                /* The log goes first: a fresh database must never meet the log of another. */
+                if (rename(log, to_log) < 0 && errno != ENOENT)
+                        return -errno;
+                if (rename(path, to) < 0)
+                        return -errno;
+                snprintf(ret_name, n_name, "%s", name);
+                return 0;
+        }
+        return -EEXIST;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What a Store is made of. Of this room only. */
+
+#include <pthread.h>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "store/database.h"
+#include "store/store.h"
+
+/* A unit: statements with their values, one behind the other. */
+typedef struct Unit {
+        ListNode link;
+        uint64_t commit;
+        int error;
+        Buffer statements;
+        size_t charged;    /* bytes counted in Store.n_queued */
+} Unit;
+
+typedef struct Query {
+        ListNode link;
+        StoreHistoryQuery query;
+        char *package;     /* of the query */
+        char *name;
+        Buffer texts;      /* strings of the rows */
+        RunRow *runs;
+        StoreHistoryPage page;
+} Query;
+
+struct Store {
+        StoreConfig config;
+        char *path;        /* of the database */
+        char *suspect_path;
+        int lock_fd;
+        int event_fd;
+        uint8_t key[STORE_KEY_SIZE];
+
+        /* Of the caller's thread. */
+        ListNode begun;    /* units */
+        Unit *current;     /* the one that puts go to */
+        size_t n_begun_bytes;
+
+        /* Of the caller's thread until the writer is started, then of the writer. */
+        Database db;
+        uint64_t n_runs;   /* rows of the history */
+
+        bool writing;      /* the writer is there */
+        pthread_t thread;
+        pthread_mutex_t mutex;
+        pthread_cond_t work;  /* for the writer */
+        pthread_cond_t idle;  /* for store_flush() */
+
+        /* Below the mutex. */
+        ListNode queue;    /* units to be written */
+        ListNode queries;
+        ListNode written;  /* units and queries that were answered, for store_dispatch() */
+        ListNode answered;
+        size_t n_queued;   /* bytes in the queue or being written */
+        size_t n_queries;
+        bool busy;         /* the writer has units in hand */
+        bool stop;
+        StoreCounts counts;
+};
+
+Unit *unit_free(Unit *unit);
+DEFINE_CLEANUP(Unit *, unit_free);
+Query *query_free(Query *query);
+DEFINE_CLEANUP(Query *, query_free);
+
+/* Writes the Error and the sentence of a failure into the report. */
+void store_explain(const char *folder, int error, StoreReport *report);
+
+/* Starts the writer if it is not there. Negative errno. */
+int writer_start(Store *store);
+/* Lets it finish what is queued and waits for its end. */
+void writer_stop(Store *store);
+
+/* Answers a query from the database; on the writer's thread. */
+void history_read(Store *store, Query *query);
+
+/*
+ * Writes all rows that can be read to a new database and puts it in the place of the old one, which is set aside.
+ * Negative errno: nothing has changed, or (the handle is NULL) nothing is open any more.
+ */
+int store_rebuild(Store *store, StoreReport *report);
+
+/* Reads the folder's key, or makes it. Negative errno. */
+int key_load(const char *folder, uint8_t ret_key[static STORE_KEY_SIZE]);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the events of a registration carry. */
+
+#include "winrt/object.h"
+
+HRESULT args_new_progress(const char *run, uint32_t progress, IBackgroundTaskProgressEventArgs **ret);
+/* result: as bgt_completed_handler has it. */
+HRESULT args_new_completed(const char *run, int result, IBackgroundTaskCompletedEventArgs **ret);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "winrt/async.h"
+
+typedef struct Operation {
+        Object object;
+        UINT32 id;
+        HRESULT hr;
+        int result;
+        atomic_bool is_closed;
+        IUnknown *_Atomic handler;
+} Operation;
+
+/* Every handler of an operation looks like this to us. */
+typedef IAsyncOperationCompletedHandler_boolean Handler;
+
+static atomic_uint last_id;
+
+static Operation *operation_of(void *self)
+{
+        return (Operation *)object_of(self);
+}
+
+static void operation_done(Object *object)
+{
+        IUnknown *handler = atomic_load(&((Operation *)object)->handler);
+
+        if (handler)
+                IUnknown_Release(handler);
+}
+
+static AsyncStatus status_of(const Operation *operation)
+{
+        return FAILED(operation->hr) ? AsyncStatus_Error : AsyncStatus_Completed;
+}
+
+/* A handler is set once, and called at once, because the operation is over. */
+static HRESULT put_completed(void *self, void *handler)
+{
+        Operation *operation = operation_of(self);
+        IUnknown *none = NULL;
+
+        if (atomic_load(&operation->is_closed))
+                return E_ILLEGAL_METHOD_CALL;
+        if (!handler)
+                return E_POINTER;
+        if (!atomic_compare_exchange_strong(&operation->handler, &none, handler))
+                return (HRESULT)0x80000018; /* E_ILLEGAL_DELEGATE_ASSIGNMENT */
+        IUnknown_AddRef((IUnknown *)handler);
+        (void)((Handler *)handler)->lpVtbl->Invoke(handler, object_face(&operation->object, 0), status_of(operation));
+        return S_OK;
+}
+
+static HRESULT get_completed(void *self, void **ret_handler)
+{
+        IUnknown *handler = atomic_load(&operation_of(self)->handler);
+
+        if (!ret_handler)
+                return E_POINTER;
+        if (handler)
+                IUnknown_AddRef(handler);
+        *ret_handler = handler;
+        return S_OK;
+}
+
+static HRESULT take_result(void *self, int *ret_result)
+{
+        Operation *operation = operation_of(self);
+
+        if (atomic_load(&operation->is_closed))
+                return E_ILLEGAL_METHOD_CALL;
+        *ret_result = operation->result;
+        return operation->hr;
+}
+
+static HRESULT get_number(void *self, int *ret_results)
+{
+        return ret_results ? take_result(self, ret_results) : E_POINTER;
+}
+
+static HRESULT get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
+{
+        int result = 0;
+        HRESULT hr;
+
+        if (!ret_results)
+                return E_POINTER;
+        hr = take_result(self, &result);
+        *ret_results = result != 0;
+        return hr;
+}
+
+static HRESULT get_id(IAsyncInfo *self, UINT32 *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = operation_of(self)->id;
+        return S_OK;
+}
+
+static HRESULT get_status(IAsyncInfo *self, AsyncStatus *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = status_of(operation_of(self));
+        return S_OK;
+}
+
+static HRESULT get_error_code(IAsyncInfo *self, HRESULT *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = operation_of(self)->hr;
+        return S_OK;
+}
+
+/* What is over cannot be canceled any more, and that is no error. */
+static HRESULT cancel(IAsyncInfo *self)
+{
+        return S_OK;
+}
+
+static HRESULT close_it(IAsyncInfo *self)
+{
+        atomic_store(&operation_of(self)->is_closed, true);
+        return S_OK;
+}
+
+static const IAsyncInfoVtbl info_vtable = {
+        INSPECTABLE_SLOTS, .get_Id = get_id, .get_Status = get_status, .get_ErrorCode = get_error_code,
+        .Cancel = cancel, .Close = close_it,
+};
+
+#define OPERATION_CLASS(type, get_results, text)                                                                \
+        static const IAsyncOperation_##type##Vtbl type##_vtable = {                                             \
+                INSPECTABLE_SLOTS, .put_Completed = (void *)put_completed,                                      \
+                .get_Completed = (void *)get_completed, .GetResults = (void *)get_results,                      \
+        };                                                                                                      \
+        static const Class type##_class = {                                                                     \
+                .name = u"Windows.Foundation.IAsyncOperation`1<" text u">", .size = sizeof(Operation),          \
+                .done = operation_done,                                                                         \
+                .faces = { { &IID_IAsyncOperation_##type, &type##_vtable, NULL },                               \
+                           { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
+        }
+
+OPERATION_CLASS(ApplicationTriggerResult, get_number, u"Windows.ApplicationModel.Background.ApplicationTriggerResult");
+OPERATION_CLASS(BackgroundAccessStatus, get_number, u"Windows.ApplicationModel.Background.BackgroundAccessStatus");
+OPERATION_CLASS(boolean, get_boolean, u"Boolean");
+
+static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *ret)
+{
+        void **ret_operation = ret;
+        Operation *operation;
+
+        if (!ret_operation)
+                return E_POINTER;
+        *ret_operation = NULL;
+        operation = (Operation *)object_new(class_);
+        if (!operation)
+                return E_OUTOFMEMORY;
+        operation->id = atomic_fetch_add(&last_id, 1) + 1;
+        operation->hr = hr;
+        operation->result = result;
+        *ret_operation = object_face(&operation->object, 0);
+        return S_OK;
+}
+
+HRESULT async_new_request(HRESULT hr, ApplicationTriggerResult result,
+                          IAsyncOperation_ApplicationTriggerResult **ret_operation)
+{
+        return operation_new(&ApplicationTriggerResult_class, hr, result, ret_operation);
+}
+
+HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
+                         IAsyncOperation_BackgroundAccessStatus **ret_operation)
+{
+        return operation_new(&BackgroundAccessStatus_class, hr, result, ret_operation);
+}
+
+HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation)
+{
+        return operation_new(&boolean_class, hr, result, ret_operation);
+}

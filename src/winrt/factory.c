@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "winrt/factory.h"
+
+#include <string.h>
+
+static const FactoryInfo *const lists[] = { value_factories, builder_factories, registration_factories,
+                                            access_factories };
+static const WCHAR prefix[] = u"Windows.ApplicationModel.Background.";
+
+#define PREFIX_LENGTH (ELEMENTSOF(prefix) - 1)
+#define FACTORIES_MAX 16
+
+/* A static object for each class. Its first face is IActivationFactory, its second what the class offers. */
+typedef struct Factory {
+        Object object;
+        Class class_;
+        const FactoryInfo *info;
+} Factory;
+
+static Factory factories[FACTORIES_MAX];
+static size_t n_factories;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static HRESULT activate_instance(IActivationFactory *self, IInspectable **ret_instance)
+{
+        const FactoryInfo *info = ((Factory *)object_of(self))->info;
+
+        if (!ret_instance)
+                return E_POINTER;
+        *ret_instance = NULL;
+        return info->activate ? info->activate(ret_instance) : E_NOTIMPL;
+}
+
+static const IActivationFactoryVtbl activation_vtable = {
+        INSPECTABLE_SLOTS,
+        .ActivateInstance = activate_instance,
+};
+
+static void make_factories(void)
+{
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (const FactoryInfo *info = lists[i]; info->name && n_factories < FACTORIES_MAX; info++) {
+                        Factory *factory = &factories[n_factories++];
+
+                        factory->info = info;
+                        factory->class_ = (Class){
+                                .size = sizeof *factory,
+                                .faces = { { &IID_IActivationFactory, &activation_vtable, NULL },
+                                           info->faces[0], info->faces[1], info->faces[2] },
+                        };
+                        object_init_static(&factory->object, &factory->class_);
+                }
+}
+
+static bool is_named(HSTRING string, const WCHAR *name)
+{
+        UINT32 length;
+        const WCHAR *text = WindowsGetStringRawBuffer(string, &length);
+        size_t n = 0;
+
+        while (name[n])
+                n++;
+        return length == PREFIX_LENGTH + n && memcmp(text, prefix, PREFIX_LENGTH * sizeof(WCHAR)) == 0 &&
+                memcmp(text + PREFIX_LENGTH, name, n * sizeof(WCHAR)) == 0;
+}
+
+static Factory *find(HSTRING class_name)
+{
+        (void)pthread_once(&once, make_factories);
+        for (size_t i = 0; i < n_factories; i++)
+                if (is_named(class_name, factories[i].info->name))
+                        return &factories[i];
+        return NULL;
+}
+
+HRESULT RoGetActivationFactory(HSTRING class_name, const IID *iid, void **ret_factory)
+{
+        Factory *factory;
+
+        if (!ret_factory || !iid)
+                return E_POINTER;
+        *ret_factory = NULL;
+        factory = find(class_name);
+        return factory ? object_query_interface(object_face(&factory->object, 0), iid, ret_factory) :
+                REGDB_E_CLASSNOTREG;
+}
+
+HRESULT RoActivateInstance(HSTRING class_name, IInspectable **ret_instance)
+{
+        Factory *factory;
+
+        if (!ret_instance)
+                return E_POINTER;
+        *ret_instance = NULL;
+        factory = find(class_name);
+        return factory ? activate_instance(object_face(&factory->object, 0), ret_instance) : REGDB_E_CLASSNOTREG;
+}
+
+/* What a thread was initialised as, and how often. */
+static _Thread_local RO_INIT_TYPE initialised_as;
+static _Thread_local unsigned n_initialised;
+
+HRESULT RoInitialize(RO_INIT_TYPE type)
+{
+        if (type != RO_INIT_SINGLETHREADED && type != RO_INIT_MULTITHREADED)
+                return E_INVALIDARG;
+        if (n_initialised > 0 && initialised_as != type)
+                return RPC_E_CHANGED_MODE;
+        initialised_as = type;
+        return n_initialised++ == 0 ? S_OK : S_FALSE;
+}
+
+void RoUninitialize(void)
+{
+        if (n_initialised > 0)
+                n_initialised--;
+}

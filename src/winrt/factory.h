@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The classes by their names. */
+
+#include "winrt/object.h"
+
+typedef struct FactoryInfo {
+        const WCHAR *name; /* behind "Windows.ApplicationModel.Background."; NULL at the end of a list */
+        FaceInfo faces[3]; /* of its factory or statics; ends with one without IID */
+        HRESULT (*activate)(IInspectable **ret_instance); /* NULL: it has no constructor without parameters */
+} FactoryInfo;
+
+extern const FactoryInfo value_factories[], builder_factories[], registration_factories[], access_factories[];

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Makes the C and C++ declarations of the interfaces, and their IIDs: generate.py header|iids TABLE OUTPUT"""
+
+import contextlib
+import pathlib
+import re
+import sys
+import uuid
+
+LICENCE = '/* SPDX-License-Identifier: MIT */\n'
+MADE = '/* Made from src/winrt/interfaces.txt by src/winrt/generate.py. */\n'
+
+
+class Interface:
+    def __init__(self, name, iid, base):
+        self.name, self.iid, self.base = name, uuid.UUID(iid), base
+        self.methods = []
+
+    def all_methods(self, known):
+        """Those of the bases first, as the slots are."""
+        return (known[self.base].all_methods(known) if self.base else []) + self.methods
+
+
+class Method:
+    def __init__(self, line):
+        words, _, result = line.partition(' = ')
+        self.name, _, parameters = words.partition(' ')
+        self.result = result or 'HRESULT'
+        self.parameters = [part.strip() for part in parameters.split(',')] if parameters else []
+
+    @property
+    def names(self):
+        return [re.search(r'(\w+)$', part)[1] for part in self.parameters]
+
+    def declaration(self, this=None):
+        parts = ([this] if this else []) + self.parameters
+        return ', '.join(parts) or 'void'
+
+
+def read(lines):
+    known = {}
+    for line in lines:
+        line = line.split('#')[0].rstrip()
+        found = re.fullmatch(r'interface (\w+) ([0-9a-f-]{36})(?: : (\w+))?', line)
+        if found:
+            current = known[found[1]] = Interface(*found.groups())
+        elif line:
+            current.methods.append(Method(line.strip()))
+    return known
+
+
+def wrapped(text, indent):
+    """Breaks what is longer than a line at a comma."""
+    lines, line = [], ''
+    for part in re.split(r'(?<=,) ', text):
+        if line and len(line) + 1 + len(part) > 118:
+            lines.append(line)
+            line = ' ' * indent + part
+        else:
+            line = f'{line} {part}' if line else part
+    return '\n'.join(lines + [line])
+
+
+def c_part(interface, known):
+    name = interface.name
+    lines = [f'typedef struct {name}Vtbl {{']
+    for method in interface.all_methods(known):
+        start = f'        {method.result} (*{method.name})('
+        lines.append(wrapped(f'{start}{method.declaration(name + " *self")});', len(start)))
+    lines += [f'}} {name}Vtbl;', f'struct {name} {{', f'        const {name}Vtbl *lpVtbl;', '};', '#ifdef COBJMACROS']
+    for method in interface.all_methods(known):
+        arguments = ', '.join(['self', *method.names])
+        macro = f'#define {name}_{method.name}({arguments})'
+        lines.append(f'{macro} \\\n        ((self)->lpVtbl->{method.name}({arguments}))')
+    return lines + ['#endif']
+
+
+def cxx_part(interface):
+    base = f' : public {interface.base}' if interface.base else ''
+    lines = [f'struct {interface.name}{base} {{']
+    for method in interface.methods:
+        declaration = method.declaration() if method.parameters else ''
+        start = f'        virtual {method.result} {method.name}('
+        lines.append(wrapped(f'{start}{declaration}) = 0;', len(start)))
+    return lines + ['};']
+
+
+def header(known):
+    print(LICENCE + '#pragma once\n\n' + MADE)
+    print('/* The interfaces: vtables and COBJMACROS for C, classes for C++. To be included by <bgtask/winrt.h>. */\n')
+    for name in known:
+        print(f'typedef struct {name} {name};')
+    print()
+    print('#pragma GCC visibility push(default)\n#ifdef __cplusplus\nextern "C" {\n#endif')
+    for name in known:
+        print(f'extern const IID IID_{name};')
+    print('#ifdef __cplusplus\n}\n#endif\n#pragma GCC visibility pop')
+    for interface in known.values():
+        print(f'\n/* {interface.name} {interface.iid} */')
+        print('#ifdef __cplusplus', *cxx_part(interface), '#else', *c_part(interface, known), '#endif', sep='\n')
+
+
+def iids(known):
+    print(LICENCE + '\n' + MADE + '\n#include <bgtask/winrt.h>\n')
+    for interface in known.values():
+        fields = interface.iid.fields
+        last = ', '.join(f'0x{byte:02x}' for byte in interface.iid.bytes[8:])
+        print(f'const IID IID_{interface.name} = {{\n'
+              f'        0x{fields[0]:08x}, 0x{fields[1]:04x}, 0x{fields[2]:04x}, {{ {last} }}\n}};')
+
+
+def main():
+    kind, table, output = sys.argv[1:]
+    known = read(pathlib.Path(table).read_text(encoding='utf-8').splitlines())
+    with open(output, 'w', encoding='utf-8') as file, contextlib.redirect_stdout(file):
+        {'header': header, 'iids': iids}[kind](known)
+
+
+if __name__ == '__main__':
+    main()

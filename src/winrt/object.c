@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "winrt/object.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool iid_equal(const IID *a, const IID *b)
+{
+        return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void fill_faces(Object *object)
+{
+        for (size_t i = 0; i < FACES_MAX && object->class_->faces[i].iid; i++)
+                object->faces[i] = (Face){ object->class_->faces[i].vtable, object };
+}
+
+Object *object_new(const Class *class_)
+{
+        Object *object = calloc(1, class_->size);
+
+        if (!object)
+                return NULL;
+        object->class_ = class_;
+        atomic_init(&object->n_ref, 1);
+        fill_faces(object);
+        return object;
+}
+
+void object_init_static(Object *object, const Class *class_)
+{
+        object->class_ = class_;
+        fill_faces(object);
+}
+
+Object *object_ref(Object *object)
+{
+        if (object && atomic_load(&object->n_ref) > 0)
+                atomic_fetch_add_explicit(&object->n_ref, 1, memory_order_relaxed);
+        return object;
+}
+
+void object_unref(Object *object)
+{
+        if (!object || atomic_load(&object->n_ref) == 0 ||
+            atomic_fetch_sub_explicit(&object->n_ref, 1, memory_order_acq_rel) > 1)
+                return;
+        if (object->class_->done)
+                object->class_->done(object);
+        free(object);
+}
+
+Object *object_of_class(void *unknown, const Class *class_)
+{
+        const struct {
+                HRESULT (*query_interface)(void *self, const IID *iid, void **ret_object);
+        } *const *vtable = unknown;
+        Object *object;
+
+        /* Ours answer QueryInterface with our own function; what comes from elsewhere is not looked into. */
+        if (!unknown || (*vtable)->query_interface != object_query_interface)
+                return NULL;
+        object = object_of(unknown);
+        return object->class_ == class_ ? object : NULL;
+}
+
+HRESULT object_query_interface(void *self, const IID *iid, void **ret_object)
+{
+        Object *object = object_of(self);
+        size_t i;
+
+        if (!ret_object)
+                return E_POINTER;
+        *ret_object = NULL;
+        if (!iid)
+                return E_POINTER;
+        for (i = 0; i < FACES_MAX && object->class_->faces[i].iid; i++) {
+                const FaceInfo *info = &object->class_->faces[i];
+
+                if (iid_equal(iid, info->iid) || (info->also && iid_equal(iid, info->also)))
+                        break;
+        }
+        if (i == FACES_MAX || !object->class_->faces[i].iid) {
+                if (!iid_equal(iid, &IID_IUnknown) && !iid_equal(iid, &IID_IInspectable) &&
+                    !iid_equal(iid, &IID_IAgileObject))
+                        return E_NOINTERFACE;
+                i = 0;
+        }
+        *ret_object = object_face(object_ref(object), i);
+        return S_OK;
+}
+
+ULONG object_add_ref(void *self)
+{
+        return atomic_load(&object_ref(object_of(self))->n_ref);
+}
+
+ULONG object_release(void *self)
+{
+        Object *object = object_of(self);
+        ULONG n = atomic_load(&object->n_ref);
+
+        object_unref(object);
+        return n > 0 ? n - 1 : 0;
+}
+
+HRESULT object_get_iids(void *self, ULONG *ret_n, IID **ret_iids)
+{
+        const Class *class_ = object_of(self)->class_;
+        ULONG n = 0;
+
+        if (!ret_n || !ret_iids)
+                return E_POINTER;
+        while (n < FACES_MAX && class_->faces[n].iid)
+                n++;
+        *ret_iids = CoTaskMemAlloc(n * sizeof(IID));
+        if (!*ret_iids)
+                return E_OUTOFMEMORY;
+        for (ULONG i = 0; i < n; i++)
+                (*ret_iids)[i] = *class_->faces[i].iid;
+        *ret_n = n;
+        return S_OK;
+}
+
+HRESULT object_get_class_name(void *self, HSTRING *ret_name)
+{
+        const WCHAR *name = object_of(self)->class_->name;
+        UINT32 n = 0;
+
+        if (!ret_name)
+                return E_POINTER;
+        *ret_name = NULL;
+        if (!name)
+                return E_ILLEGAL_METHOD_CALL;
+        while (name[n])
+                n++;
+        return WindowsCreateString(name, n, ret_name);
+}
+
+HRESULT object_get_trust_level(void *self, TrustLevel *ret_level)
+{
+        if (!ret_level)
+                return E_POINTER;
+        *ret_level = BaseTrust;
+        return S_OK;
+}
+
+void *CoTaskMemAlloc(size_t size)
+{
+        return malloc(size);
+}
+
+void CoTaskMemFree(void *memory)
+{
+        free(memory);
+}
+
+void guid_format(GUID guid, char ret_text[BGT_ID_SIZE])
+{
+        const uint8_t *d = guid.Data4;
+
+        (void)snprintf(ret_text, BGT_ID_SIZE, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", guid.Data1,
+                       guid.Data2, guid.Data3, d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]);
+}
+
+bool guid_parse(const char *text, GUID *ret_guid)
+{
+        unsigned parts[3], d[8];
+
+        if (!text || strlen(text) != BGT_ID_SIZE - 1 ||
+            sscanf(text, "%8x-%4x-%4x-%2x%2x-%2x%2x%2x%2x%2x%2x", &parts[0], &parts[1], &parts[2], &d[0], &d[1], &d[2],
+                   &d[3], &d[4], &d[5], &d[6], &d[7]) != 11)
+                return false;
+        *ret_guid = (GUID){ parts[0], (uint16_t)parts[1], (uint16_t)parts[2], { 0 } };
+        for (size_t i = 0; i < 8; i++)
+                ret_guid->Data4[i] = (uint8_t)d[i];
+        return true;
+}
+
+HRESULT hresult_last(void)
+{
+        uint32_t hresult = bgt_error()->hresult;
+
+        return hresult ? (HRESULT)hresult : E_FAIL;
+}
+
+HRESULT hresult_from(int r)
+{
+        return r < 0 ? hresult_last() : S_OK;
+}
+
+int hresult_to_errno(HRESULT hr)
+{
+        if (SUCCEEDED(hr))
+                return 0;
+        switch (hr) {
+        case E_OUTOFMEMORY:
+                return -ENOMEM;
+        case E_INVALIDARG:
+        case E_POINTER:
+                return -EINVAL;
+        case E_ACCESSDENIED:
+                return -EACCES;
+        case E_NOTIMPL:
+                return -ENOSYS;
+        default:
+                return -EIO;
+        }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What all objects have in common: counting, QueryInterface, and what IInspectable tells. An object has one face for
+ * each interface; the pointer that a caller holds is the address of a face, whose first word is the vtable.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define COBJMACROS
+#include <bgtask/winrt.h>
+
+#include <bgtask.h>
+
+#include "base/macro.h"
+
+#define FACES_MAX 6
+
+typedef struct Object Object;
+
+typedef struct Face {
+        const void *vtable;
+        Object *object;
+} Face;
+
+typedef struct FaceInfo {
+        const IID *iid;
+        const void *vtable;
+        const IID *also; /* an interface without methods that this one answers for; NULL */
+} FaceInfo;
+
+typedef struct Class {
+        const WCHAR *name; /* of the runtime class; NULL: of none */
+        size_t size;
+        void (*done)(Object *object);
+        FaceInfo faces[FACES_MAX]; /* ends with one without IID; the first is the default */
+} Class;
+
+struct Object {
+        const Class *class_;
+        atomic_uint n_ref; /* 0: a static object, which lives for ever */
+        Face faces[FACES_MAX];
+};
+
+/* An object with one reference, all zero behind its head; NULL if there is no memory. */
+Object *object_new(const Class *class_);
+/* A static one, which was given room. */
+void object_init_static(Object *object, const Class *class_);
+Object *object_ref(Object *object);
+void object_unref(Object *object);
+DEFINE_CLEANUP(Object *, object_unref);
+/* The face of this number as the caller sees it. */
+static inline void *object_face(Object *object, size_t i)
+{
+        return &object->faces[i];
+}
+/* The object behind an interface pointer that is ours. */
+static inline Object *object_of(const void *face)
+{
+        return ((const Face *)face)->object;
+}
+/* The object behind any interface pointer, if it is one of this class; NULL. */
+Object *object_of_class(void *unknown, const Class *class_);
+
+/* The first slots of every vtable. */
+HRESULT object_query_interface(void *self, const IID *iid, void **ret_object);
+ULONG object_add_ref(void *self);
+ULONG object_release(void *self);
+HRESULT object_get_iids(void *self, ULONG *ret_n, IID **ret_iids);
+HRESULT object_get_class_name(void *self, HSTRING *ret_name);
+HRESULT object_get_trust_level(void *self, TrustLevel *ret_level);
+
+#define UNKNOWN_SLOTS                                                   \
+        .QueryInterface = (void *)object_query_interface,               \
+        .AddRef = (void *)object_add_ref,                               \
+        .Release = (void *)object_release
+#define INSPECTABLE_SLOTS                                               \
+        UNKNOWN_SLOTS,                                                  \
+        .GetIids = (void *)object_get_iids,                             \
+        .GetRuntimeClassName = (void *)object_get_class_name,           \
+        .GetTrustLevel = (void *)object_get_trust_level
+
+bool iid_equal(const IID *a, const IID *b);
+/* GUIDs as the text that libbgtask has, and back. false if the text is none. */
+void guid_format(GUID guid, char ret_text[BGT_ID_SIZE]);
+bool guid_parse(const char *text, GUID *ret_guid);
+
+/* What the last failure of libbgtask in this thread is on Windows. */
+HRESULT hresult_last(void);
+/* The same for a result: a positive one is S_OK. */
+HRESULT hresult_from(int r);
+/* A result of a run as libbgtask has it: 0, or a negative errno. */
+int hresult_to_errno(HRESULT hr);
+
+/* UTF-8, to be freed; NULL if there is no memory or the string is not valid UTF-16. */
+char *string_to_utf8(HSTRING string);
+HRESULT string_from_utf8(const char *text, HSTRING *ret_string);

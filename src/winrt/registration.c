@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+
+/* BackgroundTaskRegistration: one object for each answer, so that its handlers live as long as it does. */
+
+#include "winrt/registration.h"
+
+#include <stdlib.h>
+
+#include "winrt/args.h"
+#include "winrt/events.h"
+#include "winrt/factory.h"
+#include "winrt/map.h"
+#include "winrt/value.h"
+
+typedef struct Registration {
+        Object object;
+        bgt_registration *task;
+        Events progress;
+        Events completed;
+} Registration;
+
+static const Class registration_class;
+
+static Registration *registration_of(void *self)
+{
+        return (Registration *)object_of(self);
+}
+
+static void registration_done(Object *object)
+{
+        Registration *registration = (Registration *)object;
+
+        (void)bgt_registration_on_progress(registration->task, NULL, NULL);
+        (void)bgt_registration_on_completed(registration->task, NULL, NULL);
+        bgt_registration_unref(registration->task);
+        events_done(&registration->progress);
+        events_done(&registration->completed);
+}
+
+HRESULT registration_wrap(bgt_registration *task, IBackgroundTaskRegistration **ret)
+{
+        Registration *registration = (Registration *)object_new(&registration_class);
+
+        *ret = NULL;
+        if (!registration)
+                return E_OUTOFMEMORY;
+        registration->task = bgt_registration_ref(task);
+        events_init(&registration->progress);
+        events_init(&registration->completed);
+        *ret = object_face(&registration->object, 0);
+        return S_OK;
+}
+
+static HRESULT get_task_id(IBackgroundTaskRegistration *self, GUID *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        return guid_parse(bgt_registration_id(registration_of(self)->task), ret_value) ? S_OK : E_FAIL;
+}
+
+static HRESULT get_name(IBackgroundTaskRegistration *self, HSTRING *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        return string_from_utf8(bgt_registration_name(registration_of(self)->task), ret_value);
+}
+
+static HRESULT unregister(IBackgroundTaskRegistration *self, boolean cancel_task)
+{
+        return hresult_from(bgt_registration_unregister(registration_of(self)->task, cancel_task));
+}
+
+static HRESULT get_trigger(IBackgroundTaskRegistration2 *self, IBackgroundTrigger **ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        return value_wrap_trigger(bgt_registration_trigger(registration_of(self)->task), ret_value);
+}
+
+static void on_progress(bgt_registration *task, const char *run, uint32_t progress, void *userdata)
+{
+        Registration *registration = userdata;
+        IBackgroundTaskProgressEventArgs *args;
+        _cleanup_(events_list_done) EventList list = { 0 };
+
+        if (FAILED(args_new_progress(run, progress, &args)))
+                return;
+        /* A handler may give the last reference back. */
+        (void)object_ref(&registration->object);
+        (void)events_get(&registration->progress, 0, &list);
+        for (size_t i = 0; i < list.n; i++)
+                (void)IBackgroundTaskProgressEventHandler_Invoke(
+                        (IBackgroundTaskProgressEventHandler *)list.handlers[i],
+                        (IBackgroundTaskRegistration *)object_face(&registration->object, 0), args);
+        IBackgroundTaskProgressEventArgs_Release(args);
+        object_unref(&registration->object);
+}
+
+static void on_completed(bgt_registration *task, const char *run, int result, const bgt_record *details,
+                         void *userdata)
+{
+        Registration *registration = userdata;
+        IBackgroundTaskCompletedEventArgs *args;
+        _cleanup_(events_list_done) EventList list = { 0 };
+
+        if (FAILED(args_new_completed(run, result, &args)))
+                return;
+        /* A handler may give the last reference back. */
+        (void)object_ref(&registration->object);
+        (void)events_get(&registration->completed, 0, &list);
+        for (size_t i = 0; i < list.n; i++)
+                (void)IBackgroundTaskCompletedEventHandler_Invoke(
+                        (IBackgroundTaskCompletedEventHandler *)list.handlers[i],
+                        (IBackgroundTaskRegistration *)object_face(&registration->object, 0), args);
+        IBackgroundTaskCompletedEventArgs_Release(args);
+        object_unref(&registration->object);
+}
+
+static HRESULT add_progress(IBackgroundTaskRegistration *self, IBackgroundTaskProgressEventHandler *handler,
+                            EventRegistrationToken *ret_token)
+{
+        Registration *registration = registration_of(self);
+        HRESULT hr = events_add(&registration->progress, (IUnknown *)handler, ret_token);
+
+        if (SUCCEEDED(hr))
+                hr = hresult_from(bgt_registration_on_progress(registration->task, on_progress, registration));
+        if (FAILED(hr) && handler && ret_token)
+                events_remove(&registration->progress, *ret_token);
+        return hr;
+}
+
+static HRESULT remove_progress(IBackgroundTaskRegistration *self, EventRegistrationToken token)
+{
+        events_remove(&registration_of(self)->progress, token);
+        return S_OK;
+}
+
+static HRESULT add_completed(IBackgroundTaskRegistration *self, IBackgroundTaskCompletedEventHandler *handler,
+                             EventRegistrationToken *ret_token)
+{
+        Registration *registration = registration_of(self);
+        HRESULT hr = events_add(&registration->completed, (IUnknown *)handler, ret_token);
+
+        if (SUCCEEDED(hr))
+                hr = hresult_from(bgt_registration_on_completed(registration->task, on_completed, registration));
+        if (FAILED(hr) && handler && ret_token)
+                events_remove(&registration->completed, *ret_token);
+        return hr;
+}
+
+static HRESULT remove_completed(IBackgroundTaskRegistration *self, EventRegistrationToken token)
+{
+        events_remove(&registration_of(self)->completed, token);
+        return S_OK;
+}
+
+static const IBackgroundTaskRegistrationVtbl vtable = {
+        INSPECTABLE_SLOTS,
+        .get_TaskId = get_task_id,
+        .get_Name = get_name,
+        .add_Progress = add_progress,
+        .remove_Progress = remove_progress,
+        .add_Completed = add_completed,
+        .remove_Completed = remove_completed,
+        .Unregister = unregister,
+};
+static const IBackgroundTaskRegistration2Vtbl vtable2 = { INSPECTABLE_SLOTS, .get_Trigger = get_trigger };
+
+static const Class registration_class = {
+        .name = u"Windows.ApplicationModel.Background.BackgroundTaskRegistration", .size = sizeof(Registration),
+        .done = registration_done,
+        .faces = { { &IID_IBackgroundTaskRegistration, &vtable, NULL },
+                   { &IID_IBackgroundTaskRegistration2, &vtable2, NULL } },
+};
+
+static HRESULT get_all_tasks(IBackgroundTaskRegistrationStatics *self,
+                             IMapView_GUID_BackgroundTaskRegistration **ret_tasks)
+{
+        bgt_registration **list;
+        HRESULT hr;
+        size_t n;
+
+        if (!ret_tasks)
+                return E_POINTER;
+        *ret_tasks = NULL;
+        hr = hresult_from(bgt_all_tasks(NULL, &list, &n));
+        if (FAILED(hr))
+                return hr;
+        hr = map_new(list, n, ret_tasks);
+        bgt_registrations_free(list, n);
+        return hr;
+}
+
+static const IBackgroundTaskRegistrationStaticsVtbl statics = { INSPECTABLE_SLOTS, .get_AllTasks = get_all_tasks };
+
+const FactoryInfo registration_factories[] = {
+        { u"BackgroundTaskRegistration", { { &IID_IBackgroundTaskRegistrationStatics, &statics, NULL } }, NULL },
+        { NULL, { { NULL, NULL, NULL } }, NULL },
+};

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Files that change: the real inotify, the real broker, and what the task is told of it."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+from harness import ByHand, MINUTE, Running, SECOND, eventually
+
+KIND = 'StorageLibraryContentChangedTrigger'
+
+
+class Files(Running):
+    broker_options = {'test_clock': False}
+
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix='bgf-')).resolve()
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
+        self.server = ByHand(self.broker, self.package)
+
+    def watch(self, *paths, name='files', delay=SECOND // 20, maximum=MINUTE, recursive=True, **options):
+        trigger = KIND, {'paths': ('as', [str(path) for path in paths or (self.root,)]), 'delay': ('t', delay),
+                         'maximum-delay': ('t', maximum), 'recursive': ('b', recursive)}
+        return self.task(name, trigger, **options)
+
+    def next_details(self):
+        call = self.server.client.next_call('Run')
+        self.server.client.answer(call)
+        self.server.complete(*call.body[:2])
+        self.broker.ended(call.body[0])
+        return call.body[7]
+
+    def changed(self):
+        """The paths of the next run, below the root."""
+        details = self.next_details()
+        self.assertFalse(details['everything'], details)
+        return sorted(os.path.relpath(path, self.root) for path in details['paths'])
+
+    def settled(self):
+        """Waits until the tree is watched in whole: a file made in its deepest folder is told of."""
+        deepest = max((path for path in self.root.rglob('*') if path.is_dir()), default=self.root,
+                      key=lambda path: len(path.parts))
+        probe = deepest / '.probe'
+
+        def seen():
+            probe.touch()
+            probe.unlink()
+            return self.server.client.poll_call('Run', 0.5)
+        call = eventually(seen)
+        self.server.client.answer(call)
+        self.server.complete(*call.body[:2])
+        self.broker.ended(call.body[0])
+
+    def test_what_changes_below_a_folder_is_told_once_it_pauses(self):
+        (self.root / 'a' / 'b').mkdir(parents=True)
+        self.watch()
+        self.settled()
+        (self.root / 'one').write_text('1', encoding='ascii')
+        (self.root / 'a' / 'b' / 'two').write_text('2', encoding='ascii')
+        (self.root / 'a' / 'b' / 'two').write_text('3', encoding='ascii')
+        self.assertEqual(self.changed(), ['a/b/two', 'one'])
+        (self.root / 'one').unlink()
+        (self.root / 'a' / 'b' / 'two').rename(self.root / 'a' / 'three')
+        self.assertEqual(self.changed(), ['a/b/two', 'a/three', 'one'])
+
+    def test_folders_that_come_are_watched_and_those_that_go_are_not(self):
+        self.watch()
+        self.settled()
+        (self.root / 'new' / 'deep').mkdir(parents=True)
+        (self.root / 'new' / 'deep' / 'file').touch()
+        self.assertIn('new', self.changed())
+        eventually(lambda: self.touch_and_see(self.root / 'new' / 'deep' / 'later'))
+        away = pathlib.Path(tempfile.mkdtemp(prefix='bgf-'))
+        self.addCleanup(shutil.rmtree, away)
+        (self.root / 'new').rename(away / 'new')
+        self.assertEqual(self.changed(), ['new'])
+        (away / 'new' / 'deep' / 'unseen').touch()
+        (self.root / 'seen').touch()
+        self.assertEqual(self.changed(), ['seen'])
+
+    def touch_and_see(self, path):
+        path.touch()
+        return str(path.relative_to(self.root)) in self.changed()
+
+    def test_one_file_is_watched_through_its_replacement(self):
+        path = self.root / 'config'
+        path.touch()
+        (self.root / 'other').touch()
+        self.watch(path)
+        (self.root / 'other').write_text('no', encoding='ascii')
+        for text in ('one', 'two'):
+            (self.root / 'new').write_text(text, encoding='ascii')
+            (self.root / 'new').rename(path)
+            self.assertEqual(self.changed(), ['config'])
+        path.unlink()
+        self.assertEqual(self.changed(), ['config'])
+
+    def test_what_does_not_exist_yet_is_seen_when_it_comes_and_again_after_it_went(self):
+        path = self.root / 'a' / 'b' / 'c'
+        self.watch(path)
+        for _ in range(2):
+            path.mkdir(parents=True)
+            self.assertIn('a/b/c', self.changed())
+            eventually(lambda: self.touch_and_see(path / 'file'))
+            shutil.rmtree(self.root / 'a')
+            self.assertIn('a/b/c', self.changed())
+
+    def test_without_recursion_only_the_folder_itself_counts(self):
+        (self.root / 'below').mkdir()
+        self.watch(recursive=False)
+        (self.root / 'below' / 'file').touch()
+        (self.root / 'file').touch()
+        self.assertEqual(self.changed(), ['file'])
+
+    def test_a_held_firing_collects_what_changes_meanwhile(self):
+        task = self.watch(conditions=['UserPresent'], deadline=('t', 3 * SECOND))
+        for name in ('one', 'two', 'one'):
+            before = self.broker.runs(task)
+            (self.root / name).write_text('x', encoding='ascii')
+            eventually(lambda: [row['count'] for row in self.broker.runs(task)] != [row['count'] for row in before])
+        self.assertEqual(self.changed(), ['one', 'two'])
+
+    def test_a_maximum_delay_ends_the_wait_for_a_pause(self):
+        self.watch(delay=SECOND, maximum=2 * SECOND)
+        call = None
+        while call is None:
+            (self.root / 'file').write_text('x', encoding='ascii')
+            call = self.server.client.poll_call('Run', 0.05)
+        self.assertEqual(call.body[7]['paths'], [str(self.root / 'file')])
+        self.server.client.answer(call)
+        self.server.complete(*call.body[:2])
+
+    def test_too_much_to_say_is_everything(self):
+        self.watch(delay=SECOND // 2)
+        folder = self.root / ('long' * 50)
+        folder.mkdir()
+        for i in range(500):
+            (folder / f'{"x" * 200}{i}').touch()
+        eventually(lambda: self.next_details()['everything'])
+
+    def test_a_storm_of_100000_changes_is_one_firing_and_holds_up_nobody(self):
+        self.watch(delay=SECOND)
+        path = self.root / 'file'
+        for i in range(50_000):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+            if i % 1000 == 0:
+                os.rename(path, self.root / f'file{i}')
+        other = self.task('ok')
+        self.broker.request(other)
+        call = self.server.client.next_call('Run')
+        self.server.client.answer(call)
+        self.server.complete(*call.body[:2])
+        details = self.next_details()
+        self.assertTrue(details['everything'] or str(path) in details['paths'])
+
+    def test_names_that_are_no_text_are_told_by_their_folder(self):
+        self.watch()
+        with open(os.fsencode(self.root) + b'/\xff\xfe', 'wb'):
+            pass
+        self.assertEqual(self.changed(), ['.'])
+
+    def test_two_tasks_may_watch_the_same_and_one_may_stop(self):
+        self.watch(name='one')
+        second = self.watch(self.root, self.root / 'missing', name='two')
+        (self.root / 'file').write_text('1', encoding='ascii')
+        self.assertEqual([self.changed(), self.changed()], [['file'], ['file']])
+        self.broker.call('Unregister', 'sb', second, False)
+        (self.root / 'file').write_text('2', encoding='ascii')
+        self.assertEqual(self.changed(), ['file'])
+        self.assertEqual(self.server.client.poll_call('Run', 0.3), None)
+
+    def test_a_registration_survives_a_restart_and_is_shown_as_it_was_made(self):
+        done = self.broker.bgtask('register', '--files', f'{self.root}:{self.root}/x', '--flat', '--delay', '50ms',
+                                  'cli')
+        self.assertEqual(done.status, 0, done.err)
+        self.server.close()
+        self.broker.restart()
+        self.server = ByHand(self.broker, self.package)
+        kind, properties = self.broker.tasks()[0]['trigger']
+        self.assertEqual(kind, KIND)
+        self.assertEqual(properties['paths'], [str(self.root), f'{self.root}/x'])
+        self.assertEqual((properties['recursive'], properties['delay']), (False, SECOND // 20))
+        self.assertIn(str(self.root), self.broker.bgtask('list').out)
+        (self.root / 'file').touch()
+        self.assertEqual(self.changed(), ['file'])
+
+    def test_paths_that_are_none_are_refused(self):
+        for path, words in (('relative', 'absolute'), ('/a/../b', 'shortest'), ('/a/', 'shortest'), ('', 'absolute'),
+                            ('/a\nb', 'characters')):
+            self.assert_refused('InvalidArgument', words, by=lambda p=path: self.watch(p))
+        self.assert_refused('InvalidArgument', 'paths', by=lambda: self.task('none', (KIND, {})))
+        self.assert_refused('InvalidArgument', 'delay', by=lambda: self.watch(delay=2, maximum=1))
+        self.assert_refused('InvalidArgument', '64', by=lambda: self.watch(*[f'/x{i}' for i in range(65)]))
+
+    @unittest.skipIf(os.getuid() == 0, 'root may read everything')
+    def test_why_names_a_folder_that_cannot_be_watched(self):
+        (self.root / 'secret').mkdir(mode=0)
+        task = self.watch(self.root / 'secret')
+        eventually(lambda: 'secret is not watched' in self.broker.why(task)['waiting-for-trigger'][0])
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""The broker is killed at each system call, one after the other, that it makes from a request to the run's outcome.
+
+What was answered Allowed ends exactly once, completed, with each of its lines once; what was not answered ends at most
+once.
+"""
+
+import contextlib
+import ctypes
+import os
+import threading
+
+from bus_client import Lost
+from harness import Case, Package, SCALE, eventually
+
+ALLOWED = 0
+LINES = 2
+# Far more than a run needs: a sweep ends with the first run that is over before the broker has made so many.
+MOST = 2000
+STEP = max(1, round(1 / SCALE))
+SEIZE, INTERRUPT, SYSCALL = 0x4206, 0x4207, 24
+TRACESYSGOOD, SYSCALL_STOP = 1, 0x85
+WALL = 0x40000000
+
+
+class KillAt:
+    """Kills a process when its main thread enters its n-th system call from now on; stop() ends it in any case."""
+
+    def __init__(self, pid, n):
+        self.pid = pid
+        self.left = n
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.ready = threading.Event()
+        self.error = 0
+        self.thread = threading.Thread(target=self.trace)
+        self.thread.start()
+        self.ready.wait()
+
+    def ptrace(self, request, data=0):
+        if self.libc.ptrace(request, self.pid, None, ctypes.c_void_p(data)) < 0:
+            self.error = ctypes.get_errno()
+        return self.error == 0
+
+    def trace(self):
+        entered = True
+        if not self.ptrace(SEIZE, TRACESYSGOOD) or not self.ptrace(INTERRUPT):
+            self.ready.set()
+            return
+        while True:
+            _, status = os.waitpid(self.pid, WALL)
+            if not os.WIFSTOPPED(status):
+                return
+            self.ready.set()
+            if os.WSTOPSIG(status) == SYSCALL_STOP:
+                # The first stop is where it comes out of the call in which it waited.
+                entered = not entered
+                self.left -= entered
+                if self.left == 0:
+                    os.kill(self.pid, 9)
+            self.ptrace(SYSCALL)
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, 9)
+        self.thread.join()
+
+
+class Sweep(Case):
+    broker_options = {'test_clock': False}
+
+    def kill_at(self, n):
+        killer = KillAt(self.broker.process.pid, n)
+        if killer.error:
+            self.skipTest(f'the broker may not be traced here: {os.strerror(killer.error)}')
+        return killer
+
+    def restart(self, killer):
+        killer.stop()
+        self.broker.process.returncode = -9
+        self.broker.start()
+
+    def request(self, task):
+        """The run's id if it was allowed, None if nobody answered."""
+        try:
+            result, run = self.broker.request(task)
+            self.assertEqual(result, ALLOWED)
+            return run
+        except (Lost, OSError):
+            return None
+
+    def recorded(self, task, run):
+        """Whether the broker lives until the outcome is in the history."""
+        try:
+            return run and self.broker.ended(run) and self.broker.history(task)
+        except (Lost, OSError):
+            return False
+
+    def check(self, task, run, seen):
+        """All that was accepted has ended; the record is the run's."""
+        eventually(lambda: not self.broker.runs(task), 'the end of what was accepted')
+        rows = [row for row in self.broker.history(task) if row['run'] not in seen]
+        self.assertLessEqual(len(rows), 1)
+        if run:
+            self.assertEqual([row['run'] for row in rows], [run])
+        for row in rows:
+            self.assert_outcome(row, 'completed', progress=LINES)
+            lines = [line for line in self.broker.lines(task, row['run']) if line.startswith(row['run'])]
+            self.assertEqual(lines, [f'{row["run"]} {i}' for i in range(1, LINES + 1)])
+            seen.add(row['run'])
+
+    def sweep(self, package, servers):
+        """Kills at each call of a run that finds so many servers; returns how many calls there were."""
+        seen = set()
+        for n in range(1, MOST, STEP):
+            # A task has at most 100 records.
+            if n // 50 != (n - STEP) // 50 or n == 1:
+                task = self.broker.register(package, f'count-{LINES}-{n}')
+            eventually(lambda: self.broker.status()['servers'] == servers, 'the server of the run before')
+            killer = self.kill_at(n)
+            run = self.request(task)
+            over = self.recorded(task, run)
+            self.restart(killer)
+            with self.subTest(call=n):
+                self.check(task, run, seen)
+            if over:
+                return n
+        self.fail('the run does not end')
+
+    def test_a_run_in_a_warm_server_ends_once_at_whichever_call_the_broker_is_killed(self):
+        package = Package(self.broker)
+        self.broker.outcome(self.broker.register(package, f'count-{LINES}'))
+        print(f'# {self.sweep(package, 1)} calls', flush=True)
+
+    def test_a_run_with_a_cold_start_ends_once_at_whichever_call_the_broker_is_killed(self):
+        package = Package(self.broker, arguments='--idle 1')
+        print(f'# {self.sweep(package, 0)} calls', flush=True)
+
+    def test_a_registration_is_there_if_it_was_answered_and_whole_or_not_at_all_if_not(self):
+        package = Package(self.broker)
+        tasks = {}
+        for n in range(1, MOST, STEP):
+            killer = self.kill_at(n)
+            name = f'count-{LINES}-{n}'
+            try:
+                tasks[self.broker.register(package, name)] = name
+                over = self.broker.tasks()
+            except (Lost, OSError):
+                over = None
+            self.restart(killer)
+            listed = {row['task']: row['name'] for row in self.broker.tasks()}
+            self.assertEqual(listed | tasks, listed)
+            self.assertLessEqual(set(listed.values()) - set(tasks.values()), {name})
+            tasks = listed
+            if over:
+                break
+        self.assertLess(n, MOST - STEP)
+        self.assert_outcome(self.broker.outcome(next(iter(tasks))), 'completed')

@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What can be seen of the engine, the store and the ledger is compared with the model after each event. */
+
+#include <string.h>
+
+#include "model.h"
+
+/* ---- store ---- */
+
+/* The row is written because the registration goes, not because something has changed. */
+static bool is_for_outlived(World *w, const Act *row)
+{
+        for (size_t i = 0; i < w->acts.n; i++)
+                if (w->acts.items[i].effect.type == EFFECT_STORE_TASK &&
+                    w->acts.items[i].effect.store.commit == row->effect.store.commit &&
+                    is_task_gone(&w->acts.items[i], row->pending.task))
+                        return true;
+        return false;
+}
+
+static void note_commits(World *w)
+{
+        Model *m = w->model;
+
+        for (size_t i = 0; i < w->acts.n; i++) {
+                const Act *a = &w->acts.items[i];
+
+                if (a->effect.type == EFFECT_STORE_PENDING && is_for_outlived(w, a))
+                        continue;
+                for (size_t j = 0; a->effect.type == EFFECT_STORE_PENDING && j < m->n_firings; j++) {
+                        MFiring *f = m->firings[j];
+
+                        if (!uuid_equal(a->pending.task, f->task->id))
+                                continue;
+                        if (a->pending.number == f->number)
+                                f->commit = a->effect.store.commit;
+                        else if (f->attempts == 0 && a->pending.number < f->number && f->count > a->pending.count &&
+                                 a->pending.first_scheduled_real_usec == f->first_real)
+                                /* What was due in many portions was written after the first of them. */
+                                f->first_commit = a->effect.store.commit;
+                }
+        }
+}
+
+static const char *differs(World *w, const MFiring *f)
+{
+        const StoredPending *p = db_find_pending(&w->store.projected, f->task->id, f->number);
+
+        if (!p)
+                return "has no row";
+        if (p->row.attempts != f->attempts)
+                return "has a row with other attempts";
+        if (p->row.count != f->count || p->row.scheduled_real_usec != f->scheduled_real ||
+            p->row.first_scheduled_real_usec != f->first_real)
+                return "has a row with another count or schedule";
+        if (p->row.accepted_real_usec != f->accepted_real || p->row.fired_by != f->fired_by)
+                return "has a row with another origin";
+        if (p->row.forced != f->forced || p->row.rerun != f->rerun)
+                return "has a row with other flags";
+        if (!details_equal(p->details, p->row.n_details, f->details, f->n_details))
+                return "has a row with other details";
+        return NULL;
+}
+
+static const char *task_differs(World *w, MTask *t)
+{
+        const TaskRow *row = db_find_task(&w->store.projected, t->id);
+
+        if (t->state == T_UNREGISTERING)
+                return row && !row->unregistered ? "is being unregistered, and the store keeps it" : NULL;
+        if (!row || row->unregistered)
+                return "has no row";
+        if (row->paused != (t->pausing ? t->new_paused : t->paused))
+                return "has a row with another pause";
+        if (row->last_number != t->last_number)
+                return "has a row with another last number";
+        if (is_timer(&t->spec) && t->state == T_REGISTERED && !t->skipped &&
+            !uuid_is_null(row->anchor.boot_id) && row->anchor.boot_usec != t->anchor.boot_usec)
+                return "has a row with another anchor on the boot clock";
+        if (is_timer(&t->spec) && t->state == T_REGISTERED && !t->skipped &&
+            row->anchor.real_usec != t->anchor.real_usec)
+                return "has a row with another anchor on the wall clock";
+        return NULL;
+}
+
+/* A commit about this task has not been answered: what changed since then follows it. */
+bool model_in_flight(World *w, Uuid task)
+{
+        for (size_t i = 0; i < w->store.n_txs; i++)
+                if (tx_has_task(&w->store.txs[i], task))
+                        return true;
+        return false;
+}
+
+static bool is_unregistering(Model *m, Uuid task)
+{
+        const MTask *t = model_task(m, task);
+
+        return t && !t->forgotten && t->state == T_UNREGISTERING;
+}
+
+static bool has_ending(Model *m, Uuid task)
+{
+        for (size_t i = 0; i < m->n_endings; i++)
+                if (uuid_equal(m->endings[i].task, task))
+                        return true;
+        return false;
+}
+
+/* 2.5: what outlives its registration has its rows until its outcome is stored. */
+static void check_outlived(World *w)
+{
+        Model *m = w->model;
+        Db *db = &w->store.projected;
+
+        for (size_t i = 0; i < m->n_firings; i++) {
+                const MFiring *f = m->firings[i];
+                const TaskRow *row = db_find_task(db, f->task->id);
+
+                if (!f->task->forgotten || model_in_flight(w, f->task->id))
+                        continue;
+                sim_check(w, row && row->unregistered && db_find_pending(db, f->task->id, f->number), "2.5, I3",
+                          "run %s outlives its registration, and a crash would forget it", short_id(f->run));
+        }
+        for (size_t i = 0; i < db->n_tasks; i++) {
+                const TaskRow *row = &db->tasks[i];
+
+                sim_check(w,
+                          !row->unregistered || model_task(m, row->id) || has_ending(m, row->id) ||
+                                  store_was_to_remove(&w->store, row->id),
+                          "2.5", "task %s is kept, and no run of it is left", short_id(row->id));
+        }
+}
+
+static void check_store(World *w)
+{
+        Model *m = w->model;
+        const char *what = "an outcome";
+        bool loose = false;
+
+        /* What failed and has not been answered: the engine cannot know what the store holds. */
+        for (size_t i = 0; i < w->store.n_txs; i++)
+                if (w->store.txs[i].state == TX_FAILED)
+                        return;
+        check_outlived(w);
+        for (size_t i = 0; i < m->n_tasks; i++) {
+                MTask *t = m->tasks[i];
+                const char *difference = t->forgotten || model_in_flight(w, t->id) ? NULL : task_differs(w, t);
+
+                if (t->forgotten || model_in_flight(w, t->id)) {
+                        loose = loose || (t->loose && !t->forgotten);
+                        continue;
+                }
+                for (size_t j = 0; !difference && j < m->n_firings && t->state != T_UNREGISTERING; j++)
+                        if (m->firings[j]->task == t)
+                                difference = differs(w, m->firings[j]);
+                if (t->loose) {
+                        t->loose = difference;
+                        /* An anchor that went back is written with the next firing. */
+                        if (difference && !strstr(difference, "anchor") && !strstr(difference, "last number")) {
+                                loose = true;
+                                what = difference;
+                        }
+                        continue;
+                }
+                sim_check(w, !difference, "12, 4.1", "task %s (%s/%s) or one of its firings %s", short_id(t->id),
+                          t->spec.package, t->spec.name, difference);
+        }
+        for (size_t i = 0; i < w->store.projected.n_pending && !m->loose_until; i++) {
+                const PendingRow *row = &w->store.projected.pending[i].row;
+                MTask *t = model_task(m, row->task);
+                MFiring *f = model_firing(m, engine_run_id(row->task, row->number));
+
+                sim_check(w,
+                          f || !t || t->forgotten || t->loose || t->state == T_UNREGISTERING ||
+                                  model_in_flight(w, t->id),
+                          "10", "the row of firing #%" PRIu64 " of %s outlives it", row->number, short_id(row->task));
+        }
+        for (size_t i = 0; i < m->n_endings; i++) {
+                if (m->endings[i].failed) {
+                        loose = true;
+                        what = short_id(m->endings[i].run);
+                }
+                if (!m->endings[i].deferred)
+                        continue;
+                if (is_unregistering(m, m->endings[i].task))
+                        continue;
+                sim_check(w, m->loose_until || model_in_flight(w, m->endings[i].task), "10, I3",
+                          "run %s is over and not recorded", short_id(m->endings[i].run));
+                loose = true;
+                what = short_id(m->endings[i].run);
+        }
+        if (!loose)
+                m->loose_until = 0;
+        sim_check(w, !loose || w->now.boot_usec <= m->loose_until || w->store.n_txs > 0 || m->shutting_down, "12",
+                  "what a failed commit held is not written again within 60 s: %s", what);
+}
+
+static void check_ledger(World *w)
+{
+        Model *m = w->model;
+
+        for (size_t i = 0; i < m->n_firings; i++) {
+                const MFiring *f = m->firings[i];
+                const LedgerRow *row = NULL;
+
+                for (size_t j = 0; j < w->n_ledger; j++)
+                        if (uuid_equal(w->ledger[j].run, f->run))
+                                row = &w->ledger[j];
+                if (!is_live(f))
+                        continue;
+                sim_check(w, row, "8.1", "live run %s has no entry in the ledger", short_id(f->run));
+                sim_check(w,
+                          row->attempt == f->attempts && row->server == f->server && row->sent == f->sent &&
+                                  row->acknowledged == f->acknowledged && row->sent_real_usec == f->sent_real &&
+                                  row->stopping == (f->state == RUN_STOPPING) &&
+                                  (!row->stopping || row->reason == f->reason),
+                          "8.1",
+                          "the ledger has run %s as attempt %u server %" PRIu64
+                          " sent %d (%" PRIu64 ") acknowledged %d stopping %d; expected: %u %" PRIu64 " %d (%" PRIu64
+                          ") %d %d",
+                          short_id(f->run), row->attempt, row->server, row->sent, row->sent_real_usec,
+                          row->acknowledged, row->stopping, f->attempts, f->server, f->sent, f->sent_real,
+                          f->acknowledged, f->state == RUN_STOPPING);
+        }
+        for (size_t i = 0; i < m->n_endings; i++) {
+                bool there = false;
+
+                for (size_t j = 0; j < w->n_ledger; j++)
+                        there = there || uuid_equal(w->ledger[j].run, m->endings[i].run);
+                sim_check(w, there || !m->endings[i].was_live, "12",
+                          "the ledger forgets run %s before its outcome is durable", short_id(m->endings[i].run));
+        }
+        for (size_t j = 0; j < w->n_ledger; j++) {
+                bool known = model_firing(m, w->ledger[j].run);
+
+                for (size_t i = 0; i < m->n_endings; i++)
+                        known = known || uuid_equal(w->ledger[j].run, m->endings[i].run);
+                sim_check(w, known, "8.1", "the ledger keeps run %s, which is over", short_id(w->ledger[j].run));
+        }
+}
+
+/* ---- queries ---- */
+
+static void check_task(World *w, MTask *t, const TaskInfo *info)
+{
+        uint64_t earliest = USEC_INFINITY, latest = USEC_INFINITY;
+
+        sim_check(w, info->n_pending == count_queue(w->model, t, true) && info->n_live == count_live(w->model, t),
+                  "4.3", "task %s/%s has %u pending and %u live; expected: %zu and %zu", t->spec.package, t->spec.name,
+                  info->n_pending, info->n_live, count_queue(w->model, t, true), count_live(w->model, t));
+        sim_check(w, info->unregistering == (t->state == T_UNREGISTERING), "2.4", "task %s is %sunregistering",
+                  short_id(t->id), info->unregistering ? "" : "not ");
+        sim_check(w, info->row.paused == t->paused &&
+                  (info->row.last_number == t->last_number || t->state == T_UNREGISTERING), "3.5",
+                  "task %s has last number %" PRIu64 "; expected: %" PRIu64, short_id(t->id), info->row.last_number,
+                  t->last_number);
+        if (t->state != T_UNREGISTERING && is_calendar(&t->spec)) {
+                uint64_t next = timer_armed(t) ? calendar_next_real(w, t) : USEC_INFINITY;
+
+                sim_check(w, info->next_real_usec == next, "3.9",
+                          "task %s/%s comes at %" PRIu64 "; expected: %" PRIu64, t->spec.package, t->spec.name,
+                          info->next_real_usec, next);
+        } else if (timer_armed(t)) {
+                int64_t next = t->base + (int64_t)t->spec.trigger.period_usec;
+
+                earliest = MAX(next, 0);
+                latest = MAX(next + (int64_t)timer_window(&t->spec), 0);
+        }
+        if (t->state != T_UNREGISTERING)
+                sim_check(w, info->next_earliest_boot_usec == earliest && info->next_latest_boot_usec == latest, "3.1",
+                          "task %s/%s is due %" PRIu64 " to %" PRIu64 "; expected: %" PRIu64 " to %" PRIu64,
+                          t->spec.package, t->spec.name, info->next_earliest_boot_usec, info->next_latest_boot_usec,
+                          earliest, latest);
+}
+
+static void check_tasks(World *w)
+{
+        Model *m = w->model;
+        TaskInfo infos[M_TASKS];
+        size_t n = engine_list_tasks(w->engine, NULL, NULL, NULL, UUID_NULL, infos, ELEMENTSOF(infos)), listed = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                MTask *t = model_task(m, infos[i].row.id);
+
+                sim_check(w, t && is_listed(t), "2.4", "task %s is listed, and it is not registered",
+                          short_id(infos[i].row.id));
+                check_task(w, t, &infos[i]);
+        }
+        for (size_t i = 0; i < m->n_tasks; i++)
+                listed += is_listed(m->tasks[i]);
+        sim_check(w, n == listed, "2.4", "%zu tasks are listed; expected: %zu", n, listed);
+}
+
+static void check_runs(World *w)
+{
+        Model *m = w->model;
+        RunInfo infos[M_FIRINGS];
+        size_t n = engine_get_runs(w->engine, UUID_NULL, 0, infos, ELEMENTSOF(infos));
+
+        for (size_t i = 0; i < n; i++) {
+                const RunInfo *r = &infos[i];
+                MFiring *f = model_firing(m, r->run);
+
+                sim_check(w, f, "6", "run %s is %s, and it is over", short_id(r->run),
+                          term_name(TERM_RUN_STATE, r->state));
+                sim_check(w,
+                          r->state == f->state && r->attempt == f->attempts && r->server == f->server &&
+                                  r->unconfirmed == f->unconfirmed,
+                          "6", "run %s of %s/%s is %s attempt %u server %" PRIu64 "%s; expected: %s %u %" PRIu64 "%s",
+                          short_id(r->run), r->package, r->name, term_name(TERM_RUN_STATE, r->state), r->attempt,
+                          r->server, r->unconfirmed ? " unconfirmed" : "", term_name(TERM_RUN_STATE, f->state),
+                          f->attempts, f->server, f->unconfirmed ? " unconfirmed" : "");
+                sim_check(w, r->count == f->count && r->number == f->number && r->fired_by == f->fired_by, "4.4",
+                          "run %s has count %u; expected: %u", short_id(r->run), r->count, f->count);
+                sim_check(w, f->state != RUN_STOPPING || r->reason == f->reason, "6.3",
+                          "run %s stops for %s; expected: %s", short_id(r->run), term_name(TERM_REASON, r->reason),
+                          term_name(TERM_REASON, f->reason));
+        }
+        sim_check(w, n == m->n_firings, "6", "there are %zu runs; expected: %zu", n, m->n_firings);
+}
+
+/* What the sensors are asked to watch: nothing that a registration needs may be missing. */
+static void check_needs(World *w)
+{
+        static const uint8_t edges[][2] = {
+                { SYSTEM_USER_PRESENT, CONDITION_USER_PRESENT },
+                { SYSTEM_USER_AWAY, CONDITION_USER_NOT_PRESENT },
+                { SYSTEM_INTERNET_AVAILABLE, CONDITION_INTERNET_AVAILABLE },
+                { SYSTEM_SESSION_CONNECTED, CONDITION_SESSION_CONNECTED },
+        };
+        EngineNeeds needs = engine_get_needs(w->engine);
+
+        for (size_t i = 0; i < w->model->n_tasks; i++) {
+                const MTask *t = w->model->tasks[i];
+                uint32_t wanted = t->spec.conditions;
+
+                if (t->spec.trigger.kind == TRIGGER_MAINTENANCE)
+                        wanted |= CONDITION_BIT(CONDITION_ON_AC_POWER);
+                if (t->spec.trigger.kind == TRIGGER_LOGIN)
+                        wanted |= CONDITION_BIT(CONDITION_SESSION_CONNECTED);
+                for (size_t k = 0; t->spec.trigger.kind == TRIGGER_SYSTEM && k < ELEMENTSOF(edges); k++)
+                        if (edges[k][0] == t->spec.trigger.system_type)
+                                wanted |= CONDITION_BIT(edges[k][1]);
+                sim_check(w, (needs.conditions & wanted) == wanted, "5.3", "watched: %x; expected: %x of %s",
+                          needs.conditions, wanted, t->spec.name);
+        }
+        /* What is left of a registration goes with its last outcome. */
+        for (size_t i = 0; i < w->model->n_tasks; i++)
+                if (w->model->tasks[i]->spec.trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED &&
+                    !w->model->tasks[i]->forgotten)
+                        sim_check(w, w->watched & WATCH_BIT(w->model->tasks[i]->spec.trigger.text), "4.2",
+                                  "the files of %s are not watched", w->model->tasks[i]->spec.name);
+        sim_check(w, w->model->n_tasks > 0 || w->watched == 0, "4.2", "files are watched without a registration");
+        sim_check(w, w->model->n_tasks > 0 || !engine_is_quiet(w->engine) ||
+                             engine_get_counts(w->engine).n_unstored > 0 || needs.conditions == 0, "5.3",
+                  "watched without a registration: %x", needs.conditions);
+}
+
+static void check_levels(World *w)
+{
+        for (int i = 0; i < CONDITION_MAX; i++) {
+                uint64_t since;
+
+                if (term_name(TERM_CONDITION, i))
+                        sim_check(w, engine_get_level(w->engine, i, &since) == w->model->level[i], "5.3",
+                                  "%s reads %d; expected: %d", term_name(TERM_CONDITION, i),
+                                  engine_get_level(w->engine, i, &since), w->model->level[i]);
+        }
+}
+
+/* ---- why ---- */
+
+static uint32_t expected_reasons(World *w, MTask *t, uint32_t *ret_allowed)
+{
+        Model *m = w->model;
+        MFiring *head = model_head(m, t);
+        uint32_t codes = 0;
+
+        *ret_allowed = t->paused ? 1u << WHY_PAUSED : 0;
+        for (size_t i = 0; i < m->n_firings; i++) {
+                const MFiring *f = m->firings[i];
+
+                if (f->task == t && is_live(f))
+                        codes |= 1u << (f->state == RUN_STARTING  ? WHY_STARTING
+                                        : f->state == RUN_RUNNING ? WHY_RUNNING
+                                                                  : WHY_STOPPING);
+                if (f->task == t && f->unconfirmed)
+                        *ret_allowed |= 1u << WHY_UNCONFIRMED;
+        }
+        if (t->state == T_REGISTERING)
+                return *ret_allowed |= 1u << WHY_REGISTERING;
+        if (t->state == T_UNREGISTERING)
+                codes |= 1u << WHY_UNREGISTERING;
+        if (codes) {
+                *ret_allowed = UINT32_MAX;
+                if (*ret_allowed && count_live(m, t) &&
+                    codes & (1u << WHY_STARTING | 1u << WHY_RUNNING | 1u << WHY_STOPPING))
+                        return codes;
+        }
+        if (head) {
+                uint32_t gates, maybe;
+
+                if (model_gate(w, head, &gates) != GATE_SHUT)
+                        *ret_allowed = UINT32_MAX;
+                maybe = gates & (1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED | 1u << WHY_WAITING_FOR_RETRY |
+                                 1u << WHY_START_LIMIT);
+                *ret_allowed |= maybe;
+                if (maybe & (1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED))
+                        *ret_allowed |= 1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED;
+                codes |= gates & ~maybe;
+        } else if (t->state != T_UNREGISTERING) {
+                codes |= 1u << (is_timer(&t->spec) ? WHY_WAITING_FOR_TIME : WHY_WAITING_FOR_TRIGGER);
+        }
+        *ret_allowed |= codes;
+        return codes;
+}
+
+static void print_codes(char *buf, size_t n, uint32_t codes)
+{
+        buf[0] = '\0';
+        for (int i = 0; i < 32; i++)
+                if ((codes & (UINT32_C(1) << i)) && term_name(TERM_WHY, i))
+                        snprintf(buf + strlen(buf), n - strlen(buf), " %s", term_name(TERM_WHY, i));
+}
+
+static void check_why(World *w)
+{
+        Model *m = w->model;
+
+        if (m->shutting_down)
+                return;
+
+        for (size_t i = 0; i < m->n_tasks; i++) {
+                MTask *t = m->tasks[i];
+                Why reasons[ENGINE_WHY_MAX];
+                uint32_t codes = 0, allowed, expected;
+                char got[300], wanted[300];
+                size_t n;
+
+                if (!is_listed(t))
+                        continue;
+                n = engine_get_why(w->engine, t->id, reasons);
+                expected = expected_reasons(w, t, &allowed);
+                for (size_t j = 0; j < n; j++)
+                        codes |= UINT32_C(1) << reasons[j].code;
+                print_codes(got, sizeof got, codes);
+                print_codes(wanted, sizeof wanted, expected);
+                sim_check(w, n > 0 && (codes & expected) == expected && (codes & ~allowed) == 0, "11, I10",
+                          "why of %s/%s says%s; expected:%s", t->spec.package, t->spec.name, got, wanted);
+        }
+}
+
+/* I5: no process executes an attempt of a run that another executes, unless the page gave the first one up. */
+static void check_executions(World *w)
+{
+        Model *m = w->model;
+
+        for (size_t i = 0; i < w->n_procs; i++) {
+                const Proc *p = &w->procs[i];
+
+                for (size_t j = 0; p->state == PROC_ALIVE && j < p->n_runs; j++) {
+                        const MFiring *f = model_firing(m, p->runs[j].run);
+                        bool given_up = p->runs[j].canceled;
+
+                        if (!f || !f->sent || f->server == p->id || p->runs[j].done)
+                                continue;
+                        for (size_t k = 0; k < m->n_orphans; k++)
+                                given_up = given_up || (uuid_equal(m->orphans[k].run, f->run) &&
+                                                        m->orphans[k].attempt == p->runs[j].attempt);
+                        sim_check(w, given_up, "I5",
+                                  "run %s is executed by server %" PRIu64 " as attempt %u and by %" PRIu64
+                                  " as attempt %u",
+                                  short_id(f->run), p->id, p->runs[j].attempt, f->server, f->attempts);
+                }
+        }
+}
+
+static bool is_awaited(Model *m, const ProcRun *r)
+{
+        const MFiring *f = model_firing(m, r->run);
+
+        if (f && f->attempts == r->attempt && is_live(f))
+                return true;
+        for (size_t i = 0; i < m->n_endings; i++)
+                if (uuid_equal(m->endings[i].run, r->run))
+                        return true;
+        return false;
+}
+
+/* A server that has completed an attempt is told when that need not be told again: it could never leave else. */
+static void check_confirmed(World *w)
+{
+        for (size_t i = 0; i < w->n_procs; i++) {
+                const Proc *p = &w->procs[i];
+
+                for (size_t j = 0;
+                     p->connected && p->id != w->telling_again && p->state == PROC_ALIVE && j < p->n_runs; j++)
+                        sim_check(w, !p->runs[j].done || is_awaited(w->model, &p->runs[j]), "6.3, 7",
+                                  "server %" PRIu64 " has completed %s.%u and is not told that it may forget it",
+                                  p->id, short_id(p->runs[j].run), p->runs[j].attempt);
+        }
+}
+
+void model_check(World *w)
+{
+        check_executions(w);
+        note_commits(w);
+        check_tasks(w);
+        check_runs(w);
+        check_levels(w);
+        check_needs(w);
+        check_store(w);
+        check_ledger(w);
+        check_why(w);
+        check_confirmed(w);
+}
+
+/* ---- wake-ups ---- */
+
+/* A wake-up must not come before any low, and must come at the latest at every high. */
+typedef struct Wake {
+        uint64_t low, high;
+        const char *why_low, *why_high;
+        bool free;              /* something that the page does not date */
+} Wake;
+
+static void may_wake(Wake *wake, const char *why, uint64_t low)
+{
+        if (low < wake->low) {
+                wake->low = low;
+                wake->why_low = why;
+        }
+}
+
+static void must_wake(Wake *wake, const char *why, uint64_t low, uint64_t high)
+{
+        may_wake(wake, why, low);
+        if (high < wake->high) {
+                wake->high = high;
+                wake->why_high = why;
+        }
+}
+
+static void wake_for_head(World *w, MTask *t, MFiring *f, Wake *boot)
+{
+        Model *m = w->model;
+        const TaskSpec *s = &t->spec;
+        const MClass *c = model_class(m, s);
+        uint32_t codes;
+
+        model_gate(w, f, &codes);
+        if (w->now.boot_usec < c->high)
+                must_wake(boot, "back-off", c->low,
+                          codes & ~(1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED) ? USEC_INFINITY : c->high);
+        if (w->now.boot_usec < f->retry_boot)
+                must_wake(boot, "retry", f->retry_boot,
+                          codes & ~(1u << WHY_WAITING_FOR_RETRY) ? USEC_INFINITY : f->retry_boot);
+}
+
+static void wake_for_timer(const MTask *t, Wake *boot)
+{
+        int64_t earliest = t->base + (int64_t)t->spec.trigger.period_usec;
+        int64_t latest = earliest + (int64_t)timer_window(&t->spec);
+
+        must_wake(boot, "timer", MAX(earliest, (int64_t)t->hold_boot), MAX(latest, (int64_t)t->hold_boot));
+}
+
+static void wake_boot(World *w, Wake *boot)
+{
+        Model *m = w->model;
+
+        boot->free = m->loose_until || w->now.boot_usec <= m->free_until;
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (timer_armed(m->tasks[i]) && !is_calendar(&m->tasks[i]->spec))
+                        wake_for_timer(m->tasks[i], boot);
+        /* The end of a back-off, and of a start window, is watched whether somebody waits for it still or not. */
+        for (size_t i = 0; i < N_PACKAGES; i++)
+                for (size_t j = 0; j < m->n_starts[i]; j++)
+                        may_wake(boot, "start window",
+                                 MAX(w->now.boot_usec, m->starts[i][j] + w->limits.start_window_usec));
+        for (size_t i = 0; i < N_PACKAGES; i++)
+                for (size_t j = 0; j <= N_CLASSES; j++)
+                        if (m->classes[i][j].high > w->now.boot_usec)
+                                may_wake(boot, "back-off", m->classes[i][j].low);
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (m->tasks[i]->command_class.high > w->now.boot_usec)
+                        may_wake(boot, "back-off", m->tasks[i]->command_class.low);
+        for (size_t i = 0; i < m->n_firings; i++) {
+                MFiring *f = m->firings[i];
+                uint64_t expiry = f->accepted_boot + (int64_t)f->expires_usec;
+
+                if (!is_live(f) && (f->task->spec.overlap == OVERLAP_PARALLEL || model_head(m, f->task) == f))
+                        wake_for_head(w, f->task, f, boot);
+                if (!is_live(f) && f->deadline_usec &&
+                    f->accepted_boot + (int64_t)f->deadline_usec > (int64_t)w->now.boot_usec)
+                        may_wake(boot, "deadline", f->accepted_boot + (int64_t)f->deadline_usec);
+                if (!is_live(f) && w->now.boot_usec < f->retry_boot)
+                        may_wake(boot, "retry", f->retry_boot);
+                if (!is_live(f) && f->expires_usec && !f->promised)
+                        must_wake(boot, "expiry", expiry, expiry);
+        }
+}
+
+static void wake_real(World *w, Wake *real)
+{
+        Model *m = w->model;
+
+        for (size_t i = 0; i < m->n_tasks; i++) {
+                const MTask *t = m->tasks[i];
+                uint64_t next;
+
+                if (!timer_armed(t) || !is_calendar(&t->spec))
+                        continue;
+                next = calendar_next_real(w, t);
+                if (next != USEC_INFINITY)
+                        must_wake(real, "calendar", next,
+                                  MAX(next, w->now.real_usec + usec_sub(t->hold_boot, w->now.boot_usec)));
+        }
+}
+
+static void wake_mono(World *w, Wake *mono)
+{
+        Model *m = w->model;
+        uint64_t loss;
+        uint8_t reason;
+
+        for (size_t i = 0; i < m->n_firings; i++) {
+                const MFiring *f = m->firings[i];
+
+                if (f->unconfirmed && f->state != RUN_STOPPING)
+                        must_wake(mono, "unconfirmed", f->unconfirmed_mono, f->unconfirmed_mono);
+                if (f->state == RUN_STARTING && f->sent)
+                        must_wake(mono, "acknowledgement", f->ack_mono, f->ack_mono);
+                if (f->state == RUN_RUNNING)
+                        must_wake(mono, "time limit", f->limit_mono, f->limit_mono);
+                if (f->state == RUN_STOPPING && f->given_grace)
+                        mono->free = true;
+                else if (f->state == RUN_STOPPING)
+                        must_wake(mono, "grace", f->grace_mono, f->grace_mono);
+                loss = model_loss(w, f, &reason);
+                must_wake(mono, "condition loss", loss, loss);
+                /* A deadline that passed meanwhile takes no alarm back. */
+                for (int c = 0; c < CONDITION_MAX && f->state == RUN_RUNNING; c++)
+                        if (((f->watched | f->watched_power) & CONDITION_BIT(c)) && m->level[c] != 1)
+                                may_wake(mono, "condition loss",
+                                         MAX(m->level_mono[c], f->running_mono) + 2 * USEC_PER_SEC);
+        }
+        for (size_t i = 0; i < m->n_servers; i++) {
+                const MServer *s = &m->servers[i];
+
+                must_wake(mono, "kill", s->kill_mono, s->kill_mono);
+                if (s->state == S_LAUNCHING && s->launched && s->class_mono)
+                        must_wake(mono, "class registration", s->class_mono, s->class_mono);
+                else if (s->state == S_UP && s->class_mono)
+                        may_wake(mono, "class registration", s->class_mono);
+        }
+}
+
+static void check_wake(World *w, const char *clock, uint64_t at, const Wake *wake)
+{
+        sim_check(w, at <= wake->high, "3.6, I8", "the engine sleeps until %" PRIu64 " %s; due at %" PRIu64 ": %s", at,
+                  clock, wake->high, wake->why_high);
+        sim_check(w, wake->free || at >= wake->low, "3.6, I8",
+                  "the engine wants to be woken at %" PRIu64 " %s for nothing; "
+                  "the first that may be due is at %" PRIu64 ": %s",
+                  at, clock, wake->low, wake->why_low);
+}
+
+void model_check_wake(World *w)
+{
+        EngineTime wake = engine_next_wake(w->engine);
+        Wake boot = { .low = USEC_INFINITY, .high = USEC_INFINITY, .why_low = "nothing" }, mono = boot, real = boot;
+
+        wake_boot(w, &boot);
+        wake_mono(w, &mono);
+        wake_real(w, &real);
+        if (w->model->shutting_down)
+                return;
+        check_wake(w, "boot", wake.boot_usec, &boot);
+        check_wake(w, "wall clock", wake.real_usec, &real);
+        check_wake(w, "mono", wake.mono_usec, &mono);
+}

@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: MIT */
+
+/* docs/semantics.md, section 2: registering, and who waits for a commit. */
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "model.h"
+
+static bool declares(Model *m, int package, Uuid clsid)
+{
+        PackageClass classes[N_CLASSES];
+        size_t n = version_classes(package, m->packages[package].version, classes);
+
+        for (size_t i = 0; i < n; i++)
+                if (uuid_equal(classes[i].clsid, clsid))
+                        return true;
+        return false;
+}
+
+static bool contradicts(uint32_t c)
+{
+        static const uint8_t pairs[][2] = {
+                { CONDITION_USER_PRESENT, CONDITION_USER_NOT_PRESENT },
+                { CONDITION_INTERNET_AVAILABLE, CONDITION_INTERNET_NOT_AVAILABLE },
+                { CONDITION_SESSION_CONNECTED, CONDITION_SESSION_DISCONNECTED },
+                { CONDITION_FREE_NETWORK_AVAILABLE, CONDITION_INTERNET_NOT_AVAILABLE },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
+                if ((c & CONDITION_BIT(pairs[i][0])) && (c & CONDITION_BIT(pairs[i][1])))
+                        return true;
+        return false;
+}
+
+/* Checks 1 to 9. */
+static Error check_spec(World *w, const TaskSpec *s)
+{
+        Model *m = w->model;
+        size_t n = strlen(s->name);
+        int package = package_index(s->package);
+        const Trigger *t = &s->trigger;
+
+        if (n == 0 || n > 255 || !utf8_is_valid(s->name, n) || utf8_has_control(s->name, n))
+                return ERROR_INVALID_NAME;
+        /* The package of a command is a label. */
+        if (s->command && package < 0)
+                return ERROR_INVALID_LABEL;
+        if (!s->command && (package < 0 || !m->packages[package].known))
+                return ERROR_NO_SUCH_PACKAGE;
+        if (s->has_entry_point || (s->command && !uuid_is_null(s->clsid)))
+                return ERROR_ENTRY_POINT_CONFLICT;
+        if (t->kind == 0)
+                return ERROR_NO_TRIGGER;
+        if ((t->kind == TRIGGER_TIME || t->kind == TRIGGER_MAINTENANCE) && t->period_usec < 15 * USEC_PER_MINUTE)
+                return ERROR_TRIGGER_TOO_SHORT;
+        if (t->kind == TRIGGER_INTERVAL && (t->period_usec < USEC_PER_SEC || t->period_usec > 36525 * USEC_PER_DAY ||
+                                            t->window_usec > t->period_usec))
+                return ERROR_INVALID_ARGUMENT;
+        if (is_calendar(s) && !calendar_comes(w, s->trigger.text))
+                return ERROR_INVALID_ARGUMENT;
+        for (int i = 0; i < CONDITION_MAX; i++)
+                if ((s->conditions & CONDITION_BIT(i)) && !term_name(TERM_CONDITION, i))
+                        return ERROR_INVALID_ARGUMENT;
+        if (contradicts(s->conditions))
+                return ERROR_CONDITIONS_CONTRADICT;
+        if (!uuid_is_null(s->clsid) && !declares(m, package, s->clsid))
+                return ERROR_CLASS_NOT_REGISTERED;
+        return ERROR_NONE;
+}
+
+static bool same_name(const MTask *t, const TaskSpec *s)
+{
+        return !t->forgotten && strcmp(t->spec.package, s->package) == 0 && strcmp(t->spec.name, s->name) == 0;
+}
+
+static bool name_is_committing(Model *m, const TaskSpec *s)
+{
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (same_name(m->tasks[i], s) && m->tasks[i]->state != T_REGISTERED)
+                        return true;
+        return false;
+}
+
+typedef struct SpecKey {
+        const TaskSpec *spec;
+        Uuid id;
+} SpecKey;
+
+static bool store_task_fits(const Act *a, const void *key)
+{
+        const SpecKey *k = key;
+
+        return !a->task.unregistered && strcmp(a->task.spec.package, k->spec->package) == 0 &&
+                strcmp(a->task.spec.name, k->spec->name) == 0 &&
+                (uuid_is_null(k->id) || uuid_equal(k->id, a->task.id));
+}
+
+static bool specs_equal(const TaskSpec *a, const TaskSpec *b)
+{
+        return strcmp(a->package, b->package) == 0 && strcmp(a->name, b->name) == 0 &&
+                a->trigger.kind == b->trigger.kind &&
+                strcmp(a->trigger.text ?: "", b->trigger.text ?: "") == 0 &&
+                a->trigger.one_shot == b->trigger.one_shot &&
+                a->trigger.system_type == b->trigger.system_type && a->trigger.period_usec == b->trigger.period_usec &&
+                a->command == b->command && (a->command || uuid_equal(a->clsid, b->clsid)) &&
+                a->conditions == b->conditions && a->overlap == b->overlap &&
+                a->catch_up == b->catch_up && a->rerun == b->rerun && a->retry_max == b->retry_max &&
+                a->cancel_on_condition_loss == b->cancel_on_condition_loss &&
+                a->retry_backoff_usec == b->retry_backoff_usec && a->time_limit_usec == b->time_limit_usec &&
+                a->expires_usec == b->expires_usec && a->deadline_usec == b->deadline_usec &&
+                a->catch_up_window_usec == b->catch_up_window_usec;
+}
+
+static Act *expect_store_task(World *w, const TaskSpec *spec, Uuid id)
+{
+        Act *a = act_find(w, EFFECT_STORE_TASK, store_task_fits, &(SpecKey){ spec, id });
+
+        sim_check(w, a, "2.4", "the registration of %s/%s is not given to the store", spec->package, spec->name);
+        sim_check(w, specs_equal(&a->task.spec, spec), "2", "the registration of %s/%s is stored with other options",
+                  spec->package, spec->name);
+        a->matched = true;
+        return a;
+}
+
+static uint64_t expect_task_gone(World *w, MTask *t, uint64_t commit)
+{
+        Act *a = find_task_gone(w, t->id);
+
+        sim_check(w, a, "2.4", "the removal of task %s is not given to the store", short_id(t->id));
+        sim_check(w, count_live(w->model, t) == 0 || a->effect.type == EFFECT_STORE_TASK, "2.5",
+                  "the row of task %s is removed, and a run of it is alive", short_id(t->id));
+        sim_check(w, commit == 0 || commit == a->effect.store.commit, "2.2",
+                  "task %s is removed by a commit of its own", short_id(t->id));
+        a->matched = true;
+        return a->effect.store.commit;
+}
+
+/* The ends of the pending firings belong to the commit that removes their task. */
+void model_begin_unregister(World *w, MTask *t, bool cancel, uint8_t reason, uint64_t token, uint64_t commit)
+{
+        Model *m = w->model;
+
+        t->state = T_UNREGISTERING;
+        t->cancel = cancel;
+        t->reason = reason;
+        t->token = token;
+        t->commit = expect_task_gone(w, t, commit);
+        for (size_t i = 0; i < m->n_firings; i++)
+                if (m->firings[i]->task == t && !is_live(m->firings[i]))
+                        model_promise_end(w, m->firings[i], t->commit, reason);
+}
+
+static void register_new(World *w, const TaskSpec *spec, uint64_t token, MTask **old, size_t n_old)
+{
+        Act *a = expect_store_task(w, spec, UUID_NULL);
+        MTask *t = model_add_task(w, a->task.id, spec);
+
+        t->commit = a->effect.store.commit;
+        t->token = token;
+        t->anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
+        t->base = w->now.boot_usec;
+        t->registered_real = w->now.real_usec;
+        t->last_number = a->task.last_number;
+        sim_check(w, a->task.registered_real_usec == w->now.real_usec && !a->task.paused, "2",
+                  "the row of a new task");
+        for (size_t i = 0; i < n_old; i++)
+                model_begin_unregister(w, old[i], false, REASON_ABORT, 0, t->commit);
+}
+
+/* 2.3: the phase is kept, and the next time is never before now. */
+static void keep_phase(World *w, const MTask *t, const TaskSpec *spec, Anchor *ret_anchor, int64_t *ret_base)
+{
+        int64_t late = (int64_t)w->now.boot_usec - t->base - (int64_t)spec->trigger.period_usec;
+        uint64_t shift = late > 0 && spec->trigger.period_usec != t->spec.trigger.period_usec ? late : 0;
+
+        *ret_anchor = t->anchor;
+        *ret_base = t->base;
+        if (!is_timer(spec))
+                return;
+        if (is_calendar(spec)) {
+                if (strcmp(spec->trigger.text, t->spec.trigger.text) == 0)
+                        return;
+                *ret_base = w->now.boot_usec;
+                *ret_anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
+                return;
+        }
+        if (shift == 0)
+                return;
+        *ret_base += (int64_t)shift;
+        *ret_anchor = (Anchor){ w->boot_id, *ret_base, t->anchor.real_usec + shift };
+}
+
+static void update(World *w, MTask *t, const TaskSpec *spec, uint64_t token)
+{
+        Act *a = expect_store_task(w, spec, t->id);
+
+        t->state = T_UPDATING;
+        t->new_spec = *spec;
+        if (spec->command)
+                t->new_spec.clsid = t->id;
+        t->commit = a->effect.store.commit;
+        t->token = token;
+        t->number_then = t->last_number;
+        t->new_kind = t->spec.trigger.kind != spec->trigger.kind;
+        if (t->new_kind) {
+                t->new_anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
+                t->new_base = w->now.boot_usec;
+        } else {
+                keep_phase(w, t, spec, &t->new_anchor, &t->new_base);
+        }
+}
+
+static size_t count_package(Model *m, int package)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_tasks; i++)
+                n += !m->tasks[i]->forgotten && package_index(m->tasks[i]->spec.package) == package;
+        return n;
+}
+
+static void judge_register(World *w, const TaskSpec *spec, uint8_t if_exists, uint64_t token)
+{
+        Model *m = w->model;
+        MTask *same[M_TASKS];
+        size_t n = 0;
+        Act *a;
+        bool is_new;
+
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (same_name(m->tasks[i], spec))
+                        same[n++] = m->tasks[i];
+        is_new = n == 0 || if_exists == IF_EXISTS_DUPLICATE;
+        if (is_new && count_package(m, package_index(spec->package)) >= w->limits.registrations_per_package) {
+                a = expect_reply(w, "2 check 10", token, ERROR_QUOTA_EXCEEDED);
+                sim_check(w, a->effect.reply.limit == 1, "2 check 10", "QuotaExceeded names limit %u",
+                          a->effect.reply.limit);
+                return;
+        }
+        if (is_new) {
+                register_new(w, spec, token, NULL, 0);
+        } else if (if_exists == IF_EXISTS_FAIL) {
+                expect_reply(w, "2.2", token, ERROR_NAME_TAKEN);
+        } else if (if_exists == IF_EXISTS_KEEP) {
+                a = expect_reply(w, "2.2", token, ERROR_NONE);
+                sim_check(w, a->effect.reply.existed && uuid_equal(a->effect.reply.id, same[0]->id), "2.2",
+                          "keep answers %s; expected: %s, which existed", short_id(a->effect.reply.id),
+                          short_id(same[0]->id));
+        } else if (if_exists == IF_EXISTS_REPLACE) {
+                register_new(w, spec, token, same, n);
+        } else if (n > 1) {
+                expect_reply(w, "2.2", token, ERROR_AMBIGUOUS);
+        } else if (spec->command != same[0]->spec.command) {
+                expect_reply(w, "2.3", token, ERROR_ENTRY_POINT_CONFLICT);
+        } else {
+                update(w, same[0], spec, token);
+        }
+}
+
+static bool is_committing(Model *m, int package)
+{
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (!m->tasks[i]->forgotten && package_index(m->tasks[i]->spec.package) == package &&
+                    m->tasks[i]->state != T_REGISTERED)
+                        return true;
+        return false;
+}
+
+/* A removal of the package was asked for, and has not been answered. */
+static bool package_is_going(Model *m, const char *package)
+{
+        int i = package_index(package);
+
+        for (size_t j = 0; j < m->n_waiters; j++)
+                if (m->waiters[j].type == EVENT_REMOVE && m->waiters[j].package == i && is_committing(m, i))
+                        return true;
+        return m->packages[i].commit && m->packages[i].op == EVENT_REMOVE;
+}
+
+static bool must_wait(Model *m, const TaskSpec *spec)
+{
+        return package_is_going(m, spec->package) || name_is_committing(m, spec);
+}
+
+/* False if the caller has to wait for a commit. */
+static bool try_register(World *w, const TaskSpec *spec, uint8_t if_exists, uint64_t token)
+{
+        Error error = check_spec(w, spec);
+
+        if (error) {
+                expect_reply(w, "2", token, error);
+                return true;
+        }
+        if (must_wait(w->model, spec))
+                return false;
+        judge_register(w, spec, if_exists, token);
+        return true;
+}
+
+static MWaiter *add_waiter(World *w, EventType type, uint64_t token)
+{
+        Model *m = w->model;
+
+        sim_check(w, m->n_waiters < M_WAITERS, "simulator", "too many callers wait");
+        m->waiters[m->n_waiters] = (MWaiter){ .type = type, .token = token };
+        return &m->waiters[m->n_waiters++];
+}
+
+/* The copy outlives the event: its texts are interned. */
+static TaskSpec own_spec(World *w, const TaskSpec *spec)
+{
+        TaskSpec s = *spec;
+
+        s.package = intern(w, s.package);
+        s.name = intern(w, s.name);
+        s.trigger.text = intern(w, s.trigger.text);
+        return s;
+}
+
+void model_register(World *w, const Event *e)
+{
+        TaskSpec spec = own_spec(w, e->reg.spec);
+        MWaiter *waiter;
+
+        if (try_register(w, &spec, e->reg.if_exists, e->token))
+                return;
+        waiter = add_waiter(w, EVENT_REGISTER, e->token);
+        waiter->spec = spec;
+        waiter->if_exists = e->reg.if_exists;
+}
+
+static bool try_unregister(World *w, Uuid id, bool cancel, uint64_t token)
+{
+        MTask *t = model_task(w->model, id);
+
+        if (!t || t->forgotten) {
+                expect_reply(w, "2.4", token, ERROR_NO_SUCH_TASK);
+                return true;
+        }
+        if (t->state != T_REGISTERED)
+                return false;
+        model_begin_unregister(w, t, cancel, REASON_ABORT, token, 0);
+        return true;
+}
+
+void model_unregister(World *w, const Event *e)
+{
+        MWaiter *waiter;
+
+        if (try_unregister(w, e->task.task, e->task.cancel, e->token))
+                return;
+        waiter = add_waiter(w, EVENT_UNREGISTER, e->token);
+        waiter->task = e->task.task;
+        waiter->cancel = e->task.cancel;
+}
+
+static bool try_pause(World *w, Uuid id, bool paused, uint64_t token)
+{
+        MTask *t = model_task(w->model, id);
+        Act *a;
+
+        if (!t || t->forgotten) {
+                expect_reply(w, "2.4", token, ERROR_NO_SUCH_TASK);
+                return true;
+        }
+        if (t->state != T_REGISTERED)
+                return false;
+        if (t->paused == paused && find_reply(w, token)) {
+                expect_reply(w, "2.4", token, ERROR_NONE);
+                return true;
+        }
+        a = expect_store_task(w, &t->spec, t->id);
+        t->state = T_UPDATING;
+        t->new_spec = t->spec;
+        t->pausing = true;
+        t->new_paused = paused;
+        t->commit = a->effect.store.commit;
+        t->token = token;
+        return true;
+}
+
+void model_pause(World *w, const Event *e)
+{
+        MWaiter *waiter;
+
+        if (try_pause(w, e->task.task, e->task.paused, e->token))
+                return;
+        waiter = add_waiter(w, EVENT_PAUSE, e->token);
+        waiter->task = e->task.task;
+        waiter->cancel = e->task.paused;
+}
+
+void model_remove(World *w, const Event *e)
+{
+        int package = package_index(e->package.name);
+
+        if (!model_try_remove(w, package, e->token))
+                add_waiter(w, EVENT_REMOVE, e->token)->package = package;
+}
+
+static void judge_waiter(World *w, const MWaiter *waiter)
+{
+        bool judged = true;
+
+        switch (waiter->type) {
+        case EVENT_REGISTER:
+                judged = try_register(w, &waiter->spec, waiter->if_exists, waiter->token);
+                break;
+        case EVENT_UNREGISTER:
+                judged = try_unregister(w, waiter->task, waiter->cancel, waiter->token);
+                break;
+        case EVENT_PAUSE:
+                judged = try_pause(w, waiter->task, waiter->cancel, waiter->token);
+                break;
+        case EVENT_REMOVE:
+                judged = model_try_remove(w, waiter->package, waiter->token);
+                break;
+        default:
+                find_reply(w, waiter->token)->matched = true;
+                break;
+        }
+        sim_check(w, judged, "simulator", "a caller that is ready waits");
+}
+
+static bool is_ready(World *w, const MWaiter *waiter)
+{
+        const MTask *t = model_task(w->model, waiter->task);
+
+        switch (waiter->type) {
+        case EVENT_REGISTER:
+                return !must_wait(w->model, &waiter->spec) ||
+                       (check_spec(w, &waiter->spec) && find_reply(w, waiter->token));
+        case EVENT_UNREGISTER:
+        case EVENT_PAUSE:
+                return !t || t->forgotten || t->state == T_REGISTERED;
+        case EVENT_REMOVE:
+                return !is_committing(w->model, waiter->package);
+        default:
+                return find_reply(w, waiter->token);
+        }
+}
+
+static bool removes_package(World *w, uint64_t commit)
+{
+        for (size_t i = 0; i < w->acts.n; i++)
+                if (w->acts.items[i].effect.type == EFFECT_STORE_PACKAGE_GONE &&
+                    w->acts.items[i].effect.store.commit == commit)
+                        return true;
+        return false;
+}
+
+/* True if the engine did something that judging this caller explains. */
+static bool is_evident(World *w, const MWaiter *waiter)
+{
+        if (find_reply(w, waiter->token))
+                return true;
+        for (size_t i = 0; i < w->acts.n; i++) {
+                const Act *a = &w->acts.items[i];
+
+                if (a->matched)
+                        continue;
+                if (waiter->type == EVENT_REGISTER && a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
+                    specs_equal(&a->task.spec, &waiter->spec))
+                        return true;
+                if (waiter->type == EVENT_PAUSE && a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
+                    uuid_equal(a->task.id, waiter->task))
+                        return true;
+                if (waiter->type == EVENT_UNREGISTER && is_task_gone(a, waiter->task) &&
+                    !removes_package(w, a->effect.store.commit))
+                        return true;
+                if (waiter->type == EVENT_REMOVE && a->effect.type == EFFECT_STORE_PACKAGE_GONE)
+                        return true;
+        }
+        return false;
+}
+
+/* Nothing that could have met the limit was stored before this. */
+static bool is_before_stores(const World *w, const Act *reply)
+{
+        for (const Act *a = w->acts.items; a < reply; a++)
+                if (!a->matched && a->effect.type == EFFECT_STORE_TASK)
+                        return false;
+        return true;
+}
+
+static int rank(World *w, const MWaiter *waiter)
+{
+        const Act *reply = find_reply(w, waiter->token);
+
+        if (reply && (reply->effect.reply.error != ERROR_QUOTA_EXCEEDED || is_before_stores(w, reply)))
+                return 4;
+        /* The limit is met by those that went before. */
+        if (reply)
+                return 1;
+        return !is_evident(w, waiter) ? 0 : waiter->type == EVENT_REMOVE ? 2 : 3;
+}
+
+/* Those whose commit has been answered are judged again. The page does not say in which order: the engine shows it. */
+void model_waiters(World *w)
+{
+        Model *m = w->model;
+
+        for (;;) {
+                size_t chosen = m->n_waiters;
+                MWaiter waiter;
+
+                for (size_t i = m->n_waiters; i-- > 0;)
+                        if (is_ready(w, &m->waiters[i]) &&
+                            (chosen == m->n_waiters || rank(w, &m->waiters[i]) >= rank(w, &m->waiters[chosen])))
+                                chosen = i;
+                if (chosen == m->n_waiters)
+                        break;
+                waiter = m->waiters[chosen];
+                memmove(&m->waiters[chosen], &m->waiters[chosen + 1], (--m->n_waiters - chosen) * sizeof waiter);
+                judge_waiter(w, &waiter);
+        }
+}
+
+/* 2.5: the unregistration is durable. */
+void model_forget(World *w, MTask *t, bool cancel, uint8_t reason)
+{
+        Model *m = w->model;
+
+        t->forgotten = true;
+        for (size_t i = 0; i < m->n_firings;) {
+                MFiring *f = m->firings[i];
+
+                if (f->task == t && f->state == RUN_PENDING) {
+                        if (f->promised) {
+                                model_answer_late(w, f);
+                                model_remove_firing(m, f);
+                        } else {
+                                model_end(w, f, OUTCOME_CANCELED, reason, DETAIL_NONE);
+                        }
+                        i = 0;
+                        continue;
+                }
+                if (f->task == t && cancel && f->state != RUN_STOPPING) {
+                        size_t before = m->n_firings;
+
+                        model_cancel(w, f, reason);
+                        i = m->n_firings < before ? 0 : i + 1;
+                        continue;
+                }
+                i++;
+        }
+}
+
+static void registered(World *w, MTask *t, int error)
+{
+        Act *a = expect_reply(w, "2.4", t->token, error_of_store(error));
+
+        if (error) {
+                t->forgotten = true;
+                return;
+        }
+        sim_check(w, uuid_equal(a->effect.reply.id, t->id) && !a->effect.reply.existed, "2.4",
+                  "a registration is answered with id %s; expected: %s", short_id(a->effect.reply.id),
+                  short_id(t->id));
+        t->state = T_REGISTERED;
+        model_boot(w, false);
+}
+
+static void updated(World *w, MTask *t, int error)
+{
+        Act *a = expect_reply(w, "2.4", t->token, error_of_store(error));
+        bool pausing = t->pausing;
+
+        t->state = T_REGISTERED;
+        t->pausing = false;
+        if (error)
+                return;
+        if (pausing) {
+                t->paused = t->new_paused;
+                return;
+        }
+        sim_check(w, uuid_equal(a->effect.reply.id, t->id), "2.3", "an update is answered with another id");
+        if (!t->new_kind && t->last_number != t->number_then)
+                keep_phase(w, t, &t->new_spec, &t->new_anchor, &t->new_base);
+        t->anchor = t->new_anchor;
+        t->base = t->new_base;
+        t->fired = t->fired && !t->new_kind;
+        /* What was accepted under the old options is kept, even if its commit fails now. */
+        for (size_t i = 0; i < w->model->n_firings; i++)
+                if (w->model->firings[i]->task == t) {
+                        w->model->firings[i]->stored = true;
+                        /* It finds out nothing about a class that is not its own any more. */
+                        if (!uuid_equal(t->spec.clsid, t->new_spec.clsid))
+                                w->model->firings[i]->probe = false;
+                }
+        t->hold_boot = 0;
+        t->spec = t->new_spec;
+        model_boot(w, false);
+}
+
+/* A one-shot whose outcome waited for the commit that has been answered. */
+static void end_held_one_shot(Model *m, MTask *t)
+{
+        for (size_t i = 0; i < m->n_endings; i++) {
+                MEnding *e = &m->endings[i];
+
+                if (!e->one_shot || !(e->deferred || e->failed) || !uuid_equal(e->task, t->id))
+                        continue;
+                e->one_shot = t->spec.trigger.one_shot;
+                if (!e->one_shot)
+                        continue;
+                t->state = T_UNREGISTERING;
+                t->one_shot_end = true;
+                t->commit = t->token = 0;
+                t->cancel = false;
+                t->reason = REASON_ABORT;
+        }
+}
+
+/* What a commit decides about tasks and packages. */
+void model_commit_tasks(World *w, uint64_t commit, int error)
+{
+        Model *m = w->model;
+
+        for (size_t i = 0; i < m->n_tasks; i++) {
+                MTask *t = m->tasks[i];
+                TaskState state = t->state;
+
+                if (t->forgotten || t->commit != commit || state == T_REGISTERED)
+                        continue;
+                if (t->one_shot_end && error)
+                        continue;
+                cover(2, state, EVENT_COMMITTED);
+                t->commit = 0;
+                if (state == T_REGISTERING) {
+                        registered(w, t, error);
+                } else if (state == T_UPDATING) {
+                        updated(w, t, error);
+                } else {
+                        if (t->token)
+                                expect_reply(w, "2.4", t->token, error_of_store(error));
+                        t->state = T_REGISTERED;
+                        t->hold_boot = 0;
+                        for (size_t j = 0; error && j < m->n_firings; j++)
+                                if (m->firings[j]->task == t)
+                                        m->firings[j]->promised = 0;
+                        if (!error)
+                                model_forget(w, t, t->cancel, t->reason);
+                }
+                if (!t->forgotten && t->state == T_REGISTERED)
+                        end_held_one_shot(m, t);
+                i = SIZE_MAX;
+        }
+        for (int i = 0; i < N_PACKAGES; i++)
+                if (m->packages[i].commit && m->packages[i].commit == commit)
+                        model_package_committed(w, i, error);
+}

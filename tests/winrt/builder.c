@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+
+/* BackgroundTaskBuilder, BackgroundTaskRegistration, AllTasks. */
+
+#include "conformance.h"
+
+#include <string.h>
+
+#define BACKGROUND "Windows.ApplicationModel.Background."
+
+static void set_time(IBackgroundTaskBuilder *builder, UINT32 minutes)
+{
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        IBackgroundTrigger *trigger = NULL;
+        ITimeTrigger *time_trigger = NULL;
+
+        CHECK_OK(ITimeTriggerFactory_Create(factory, minutes, 0, &time_trigger));
+        CHECK_OK(ITimeTrigger_QueryInterface(time_trigger, &IID_IBackgroundTrigger, (void **)&trigger));
+        CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        IBackgroundTrigger_Release(trigger);
+        ITimeTrigger_Release(time_trigger);
+}
+
+static void set_class(IBackgroundTaskBuilder *builder, GUID clsid)
+{
+        IBackgroundTaskBuilder5 *builder5 = NULL;
+
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder5, (void **)&builder5));
+        CHECK_OK(IBackgroundTaskBuilder5_SetTaskEntryPointClsid(builder5, clsid));
+        IBackgroundTaskBuilder5_Release(builder5);
+}
+
+static void add_condition(IBackgroundTaskBuilder *builder, SystemConditionType type)
+{
+        ISystemConditionFactory *factory = factory_of(STRING(BACKGROUND "SystemCondition"),
+                                                      &IID_ISystemConditionFactory);
+        IBackgroundCondition *condition = NULL;
+        ISystemCondition *made = NULL;
+
+        CHECK_OK(ISystemConditionFactory_Create(factory, type, &made));
+        CHECK_OK(ISystemCondition_QueryInterface(made, &IID_IBackgroundCondition, (void **)&condition));
+        CHECK_OK(IBackgroundTaskBuilder_AddCondition(builder, condition));
+        IBackgroundCondition_Release(condition);
+        ISystemCondition_Release(made);
+}
+
+IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class)
+{
+        IBackgroundTaskBuilder *builder = NULL;
+
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "BackgroundTaskBuilder"), (IInspectable **)&builder));
+        CHECK_OK(IBackgroundTaskBuilder_put_Name(builder, name));
+        if (minutes > 0)
+                set_time(builder, minutes);
+        if (with_class)
+                set_class(builder, test_clsid);
+        return builder;
+}
+
+IBackgroundTaskRegistration *new_task(HSTRING name)
+{
+        IBackgroundTaskBuilder *builder = new_builder(name, 15, 1);
+        IBackgroundTaskRegistration *task = NULL;
+
+        CHECK_OK(IBackgroundTaskBuilder_Register(builder, &task));
+        IBackgroundTaskBuilder_Release(builder);
+        return task;
+}
+
+static IMapView_GUID_BackgroundTaskRegistration *all_tasks(void)
+{
+        IBackgroundTaskRegistrationStatics *statics =
+                factory_of(STRING(BACKGROUND "BackgroundTaskRegistration"), &IID_IBackgroundTaskRegistrationStatics);
+        IMapView_GUID_BackgroundTaskRegistration *tasks = NULL;
+
+        CHECK_OK(IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks));
+        return tasks;
+}
+
+UINT32 count_tasks(void)
+{
+        IMapView_GUID_BackgroundTaskRegistration *tasks = all_tasks();
+        UINT32 n = 0;
+
+        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_get_Size(tasks, &n));
+        IMapView_GUID_BackgroundTaskRegistration_Release(tasks);
+        return n;
+}
+
+static HRESULT register_and_release(IBackgroundTaskBuilder *builder)
+{
+        IBackgroundTaskRegistration *task = NULL;
+        HRESULT hr = IBackgroundTaskBuilder_Register(builder, &task);
+
+        CHECK(!task);
+        IBackgroundTaskBuilder_Release(builder);
+        return hr;
+}
+
+static void a_task_needs_a_trigger(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("T"), 0, 1);
+
+        CHECK(IBackgroundTaskBuilder_SetTrigger(builder, NULL) == E_POINTER);
+        CHECK(register_and_release(builder) == E_INVALIDARG);
+}
+
+static void less_than_15_minutes_is_refused_by_register(void)
+{
+        CHECK(register_and_release(new_builder(STRING("T"), 14, 1)) == E_INVALIDARG);
+}
+
+static void a_class_must_be_declared(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("T"), 15, 0);
+
+        set_class(builder, (GUID){ 1, 2, 3, { 4 } });
+        CHECK(register_and_release(builder) == REGDB_E_CLASSNOTREG);
+}
+
+static void an_empty_name_is_refused(void)
+{
+        CHECK(register_and_release(new_builder(NULL, 15, 1)) == E_INVALIDARG);
+}
+
+static void conditions_that_contradict_are_refused(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("T"), 15, 1);
+
+        add_condition(builder, SystemConditionType_UserPresent);
+        add_condition(builder, SystemConditionType_UserNotPresent);
+        CHECK(register_and_release(builder) == E_INVALIDARG);
+}
+
+static void the_builder_keeps_what_is_put(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Some name"), 15, 1);
+        IBackgroundTaskBuilder2 *builder2 = NULL;
+        IBackgroundTaskBuilder6 *builder6 = NULL;
+        HSTRING name = NULL;
+        boolean value = 9;
+
+        CHECK_OK(IBackgroundTaskBuilder_get_Name(builder, &name));
+        CHECK(string_is(name, "Some name"));
+        CHECK_OK(WindowsDeleteString(name));
+        CHECK_OK(IBackgroundTaskBuilder_get_TaskEntryPoint(builder, &name));
+        CHECK(!name);
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder2, (void **)&builder2));
+        CHECK_OK(IBackgroundTaskBuilder2_get_CancelOnConditionLoss(builder2, &value));
+        CHECK(value == 0);
+        CHECK_OK(IBackgroundTaskBuilder2_put_CancelOnConditionLoss(builder2, 1));
+        CHECK_OK(IBackgroundTaskBuilder2_get_CancelOnConditionLoss(builder2, &value));
+        CHECK(value == 1);
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder6, (void **)&builder6));
+        CHECK_OK(IBackgroundTaskBuilder6_Validate(builder6, &value));
+        CHECK(value == 1);
+        IBackgroundTaskBuilder6_Release(builder6);
+        IBackgroundTaskBuilder2_Release(builder2);
+        CHECK(IBackgroundTaskBuilder_Release(builder) == 0);
+        builder = new_builder(STRING("T"), 14, 1);
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder6, (void **)&builder6));
+        CHECK_OK(IBackgroundTaskBuilder6_Validate(builder6, &value));
+        CHECK(value == 0);
+        IBackgroundTaskBuilder6_Release(builder6);
+        IBackgroundTaskBuilder_Release(builder);
+}
+
+static void register_makes_a_new_task_every_time(void)
+{
+        IBackgroundTaskRegistration *a = new_task(STRING("Twice")), *b = new_task(STRING("Twice"));
+        UINT32 n = count_tasks();
+        GUID first, second;
+
+        CHECK_OK(IBackgroundTaskRegistration_get_TaskId(a, &first));
+        CHECK_OK(IBackgroundTaskRegistration_get_TaskId(b, &second));
+        CHECK(memcmp(&first, &second, sizeof first) != 0);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(a, 0));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(b, 1));
+        CHECK(count_tasks() == n - 2);
+        CHECK(IBackgroundTaskRegistration_Unregister(b, 1) == (HRESULT)0x80070490);
+        IBackgroundTaskRegistration_Release(a);
+        IBackgroundTaskRegistration_Release(b);
+}
+
+static void register_by_name_replaces(void)
+{
+        IBackgroundTaskRegistration *a = new_task(STRING("Once")), *b = NULL;
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Another name"), 15, 1);
+        IBackgroundTaskBuilder6 *builder6 = NULL;
+        UINT32 n = count_tasks();
+        HSTRING name = NULL;
+
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder6, (void **)&builder6));
+        CHECK_OK(IBackgroundTaskBuilder6_Register(builder6, STRING("Once"), &b));
+        CHECK(count_tasks() == n);
+        CHECK_OK(IBackgroundTaskRegistration_get_Name(b, &name));
+        CHECK(string_is(name, "Once"));
+        CHECK_OK(WindowsDeleteString(name));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(b, 1));
+        IBackgroundTaskRegistration_Release(a);
+        IBackgroundTaskRegistration_Release(b);
+        IBackgroundTaskBuilder6_Release(builder6);
+        IBackgroundTaskBuilder_Release(builder);
+}
+
+static void a_registration_has_its_trigger(void)
+{
+        IBackgroundTaskRegistration *task = new_task(STRING("Triggered"));
+        IBackgroundTaskRegistration2 *task2 = NULL;
+        IBackgroundTrigger *trigger = NULL;
+        ITimeTrigger *time_trigger = NULL;
+        UINT32 minutes = 0;
+
+        CHECK_OK(IBackgroundTaskRegistration_QueryInterface(task, &IID_IBackgroundTaskRegistration2, (void **)&task2));
+        CHECK_OK(IBackgroundTaskRegistration2_get_Trigger(task2, &trigger));
+        CHECK_OK(IBackgroundTrigger_QueryInterface(trigger, &IID_ITimeTrigger, (void **)&time_trigger));
+        CHECK_OK(ITimeTrigger_get_FreshnessTime(time_trigger, &minutes));
+        CHECK(minutes == 15);
+        ITimeTrigger_Release(time_trigger);
+        IBackgroundTrigger_Release(trigger);
+        IBackgroundTaskRegistration2_Release(task2);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        IBackgroundTaskRegistration_Release(task);
+}
+
+/* By its iterator, as a for loop of C++/WinRT goes. */
+static void see_all(IMapView_GUID_BackgroundTaskRegistration *tasks, UINT32 n)
+{
+        IIterator_GUID_BackgroundTaskRegistration *iterator = NULL;
+        IIterable_GUID_BackgroundTaskRegistration *iterable = NULL;
+        IKeyValuePair_GUID_BackgroundTaskRegistration *pair = NULL;
+        boolean more = 0;
+        UINT32 seen = 0;
+
+        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_QueryInterface(
+                tasks, &IID_IIterable_GUID_BackgroundTaskRegistration, (void **)&iterable));
+        CHECK_OK(IIterable_GUID_BackgroundTaskRegistration_First(iterable, &iterator));
+        CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_get_HasCurrent(iterator, &more));
+        for (; more; seen++) {
+                IBackgroundTaskRegistration *value = NULL;
+                GUID key, id;
+
+                CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_get_Current(iterator, &pair));
+                CHECK_OK(IKeyValuePair_GUID_BackgroundTaskRegistration_get_Key(pair, &key));
+                CHECK_OK(IKeyValuePair_GUID_BackgroundTaskRegistration_get_Value(pair, &value));
+                CHECK_OK(IBackgroundTaskRegistration_get_TaskId(value, &id));
+                CHECK(memcmp(&key, &id, sizeof key) == 0);
+                IBackgroundTaskRegistration_Release(value);
+                IKeyValuePair_GUID_BackgroundTaskRegistration_Release(pair);
+                CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_MoveNext(iterator, &more));
+        }
+        CHECK(seen == n);
+        CHECK(IIterator_GUID_BackgroundTaskRegistration_get_Current(iterator, &pair) == E_BOUNDS && !pair);
+        IIterator_GUID_BackgroundTaskRegistration_Release(iterator);
+        IIterable_GUID_BackgroundTaskRegistration_Release(iterable);
+}
+
+static void all_tasks_is_a_view_of_this_moment(void)
+{
+        IBackgroundTaskRegistration *a = new_task(STRING("A")), *b = new_task(STRING("B")), *found = NULL;
+        IMapView_GUID_BackgroundTaskRegistration *tasks = all_tasks();
+        GUID id, none = { 0 };
+        boolean has = 0;
+
+        CHECK_OK(IBackgroundTaskRegistration_get_TaskId(a, &id));
+        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_HasKey(tasks, id, &has));
+        CHECK(has == 1);
+        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_Lookup(tasks, id, &found));
+        IBackgroundTaskRegistration_Release(found);
+        CHECK(IMapView_GUID_BackgroundTaskRegistration_Lookup(tasks, none, &found) == E_BOUNDS && !found);
+        see_all(tasks, 2);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(a, 1));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(b, 1));
+        see_all(tasks, 2);
+        CHECK(count_tasks() == 0);
+        IMapView_GUID_BackgroundTaskRegistration_Release(tasks);
+        IBackgroundTaskRegistration_Release(a);
+        IBackgroundTaskRegistration_Release(b);
+}
+
+static int n_answers;
+static AsyncStatus answered;
+
+static HRESULT handler_query(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self, const IID *iid,
+                             void **ret_object)
+{
+        *ret_object = self;
+        return S_OK;
+}
+
+static ULONG handler_count(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self)
+{
+        return 2;
+}
+
+static HRESULT handler_invoke(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self,
+                              IAsyncOperation_ApplicationTriggerResult *operation, AsyncStatus status)
+{
+        n_answers++;
+        answered = status;
+        return S_OK;
+}
+
+/* What a request is answered with; status: that of the operation. */
+static ApplicationTriggerResult request(IApplicationTrigger *trigger, AsyncStatus status)
+{
+        static const IAsyncOperationCompletedHandler_ApplicationTriggerResultVtbl vtable = {
+                handler_query, handler_count, handler_count, handler_invoke,
+        };
+        IAsyncOperationCompletedHandler_ApplicationTriggerResult handler = { &vtable };
+        ApplicationTriggerResult result = ApplicationTriggerResult_UnknownError;
+        IAsyncOperation_ApplicationTriggerResult *operation = NULL;
+        IAsyncInfo *info = NULL;
+        AsyncStatus told = AsyncStatus_Started;
+        HRESULT hr;
+
+        n_answers = 0;
+        CHECK_OK(IApplicationTrigger_RequestAsync(trigger, &operation));
+        CHECK_OK(IAsyncOperation_ApplicationTriggerResult_put_Completed(operation, &handler));
+        CHECK(n_answers == 1 && answered == status);
+        CHECK(IAsyncOperation_ApplicationTriggerResult_put_Completed(operation, &handler) == (HRESULT)0x80000018);
+        hr = IAsyncOperation_ApplicationTriggerResult_GetResults(operation, &result);
+        CHECK(SUCCEEDED(hr) == (status == AsyncStatus_Completed));
+        CHECK_OK(IAsyncOperation_ApplicationTriggerResult_QueryInterface(operation, &IID_IAsyncInfo, (void **)&info));
+        CHECK_OK(IAsyncInfo_get_Status(info, &told));
+        CHECK(told == status);
+        CHECK_OK(IAsyncInfo_Close(info));
+        CHECK(IAsyncOperation_ApplicationTriggerResult_GetResults(operation, &result) == E_ILLEGAL_METHOD_CALL);
+        IAsyncInfo_Release(info);
+        IAsyncOperation_ApplicationTriggerResult_Release(operation);
+        return result;
+}
+
+static void requests_are_answered_as_on_windows(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Requested"), 0, 1);
+        IBackgroundTaskRegistration *task = NULL;
+        IApplicationTrigger *application = NULL;
+        IBackgroundTrigger *trigger = NULL;
+        IInspectable *made = NULL;
+        bgt_registration *found;
+
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "ApplicationTrigger"), &made));
+        CHECK_OK(IInspectable_QueryInterface(made, &IID_IApplicationTrigger, (void **)&application));
+        CHECK_OK(IInspectable_QueryInterface(made, &IID_IBackgroundTrigger, (void **)&trigger));
+        (void)request(application, AsyncStatus_Error);
+        CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        CHECK_OK(IBackgroundTaskBuilder_Register(builder, &task));
+        CHECK(bgt_find_task(NULL, "Requested", &found) == 0);
+        CHECK(bgt_task_pause(NULL, bgt_registration_id(found), true) == 0);
+        CHECK(request(application, AsyncStatus_Completed) == ApplicationTriggerResult_DisabledByPolicy);
+        bgt_registration_unref(found);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        CHECK(IApplicationTrigger_RequestAsyncWithArguments(application, made, NULL) == E_NOTIMPL);
+        IBackgroundTaskRegistration_Release(task);
+        IBackgroundTaskBuilder_Release(builder);
+        IBackgroundTrigger_Release(trigger);
+        IApplicationTrigger_Release(application);
+        CHECK(IInspectable_Release(made) == 0);
+}
+
+static void access_is_granted_within_policy(void)
+{
+        IBackgroundExecutionManagerStatics *statics = factory_of(STRING(BACKGROUND "BackgroundExecutionManager"),
+                                                                 &IID_IBackgroundExecutionManagerStatics);
+        IBackgroundExecutionManagerStatics2 *statics2 = NULL;
+        IAsyncOperation_BackgroundAccessStatus *operation = NULL;
+        BackgroundAccessStatus status = BackgroundAccessStatus_Unspecified;
+        IAsyncOperation_boolean *granted = NULL;
+        boolean value = 9;
+
+        CHECK_OK(IBackgroundExecutionManagerStatics_RequestAccessAsync(statics, &operation));
+        CHECK_OK(IAsyncOperation_BackgroundAccessStatus_GetResults(operation, &status));
+        CHECK(status == BackgroundAccessStatus_AllowedSubjectToSystemPolicy);
+        IAsyncOperation_BackgroundAccessStatus_Release(operation);
+        CHECK_OK(IBackgroundExecutionManagerStatics_RemoveAccess(statics));
+        CHECK_OK(IBackgroundExecutionManagerStatics_GetAccessStatus(statics, &status));
+        CHECK(status == BackgroundAccessStatus_AllowedSubjectToSystemPolicy);
+        CHECK_OK(IBackgroundExecutionManagerStatics_QueryInterface(
+                statics, &IID_IBackgroundExecutionManagerStatics2, (void **)&statics2));
+        for (int kind = 0; kind <= 1; kind++) {
+                CHECK_OK(IBackgroundExecutionManagerStatics2_RequestAccessKindAsync(
+                        statics2, (BackgroundAccessRequestKind)kind, NULL, &granted));
+                CHECK_OK(IAsyncOperation_boolean_GetResults(granted, &value));
+                CHECK(value == kind);
+                IAsyncOperation_boolean_Release(granted);
+        }
+}
+
+const Row builder_rows[] = {
+        { "BackgroundTaskBuilder.Register", "a task without a trigger is refused", a_task_needs_a_trigger },
+        { "TimeTrigger", "a freshness under 15 minutes is refused by Register",
+          less_than_15_minutes_is_refused_by_register },
+        { "windows-dev-docs 784", "a class that no manifest declares is REGDB_E_CLASSNOTREG",
+          a_class_must_be_declared },
+        { "ours", "an empty name is refused", an_empty_name_is_refused },
+        { "ours", "conditions that contradict each other are refused", conditions_that_contradict_are_refused },
+        { "BackgroundTaskBuilder", "the builder keeps what is put into it", the_builder_keeps_what_is_put },
+        { "BackgroundTaskBuilder.Register", "Register() makes a new task every time",
+          register_makes_a_new_task_every_time },
+        { "BackgroundTaskBuilder.Register(String)", "Register(name) replaces tasks of that name",
+          register_by_name_replaces },
+        { "BackgroundTaskRegistration.Trigger", "a registration has its trigger", a_registration_has_its_trigger },
+        { "BackgroundTaskRegistration.AllTasks", "AllTasks is a view of one moment, to look up and to go through",
+          all_tasks_is_a_view_of_this_moment },
+        { "ApplicationTrigger.RequestAsync", "requests are answered with Windows' results",
+          requests_are_answered_as_on_windows },
+        { "BackgroundExecutionManager", "access is granted within the system's policy",
+          access_is_granted_within_policy },
+        { NULL, NULL, NULL },
+};

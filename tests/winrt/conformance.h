@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Documented behaviour, a row each, with its source: the page of Microsoft's documentation, or "ours" where that is
+ * silent. A row fails by CHECK(), which says what was not so.
+ */
+
+#define COBJMACROS
+#include <bgtask/winrt.h>
+
+#include <bgtask.h>
+#include <bgtask/manage.h>
+#include <bgtask/test.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define TEST_CLSID_TEXT "6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A90"
+extern const CLSID test_clsid;
+extern bgt_test_broker *broker;
+
+typedef struct Row {
+        const char *source;
+        const char *sentence;
+        void (*check)(void);
+} Row;
+
+extern const Row value_rows[], builder_rows[], server_rows[];
+
+/* Ends the row. */
+void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
+#define CHECK(condition)                                                \
+        do {                                                            \
+                if (!(condition))                                       \
+                        fail_row(__FILE__, __LINE__, #condition);       \
+        } while (0)
+#define CHECK_OK(call) CHECK((call) == S_OK)
+
+/* A string that lives as long as its text. */
+#define STRING(text) string_of(u"" text, sizeof(u"" text) / sizeof(WCHAR) - 1, &(HSTRING_HEADER){ { NULL } })
+HSTRING string_of(const WCHAR *text, size_t length, HSTRING_HEADER *header);
+int string_is(HSTRING string, const char *ascii);
+
+/* The factory or the statics of a class; fails the row. */
+void *factory_of(HSTRING class_name, const IID *iid);
+/* A builder with a TimeTrigger of so many minutes (0: none), the class of this test (if it is wanted) and a name. */
+IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class);
+/* Registers such a task. */
+IBackgroundTaskRegistration *new_task(HSTRING name);
+/* How many tasks there are. */
+UINT32 count_tasks(void);
+
+/* Something that one thread waits for and another one reports. */
+typedef struct Gate {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        int count;
+} Gate;
+#define GATE { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 }
+void gate_raise(Gate *gate);
+/* False if it was not raised so often in a minute. */
+int gate_wait(Gate *gate, int count);

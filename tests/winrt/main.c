@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+
+/* conformance PACKAGE: runs every row against a broker of its own, and prints TAP. */
+
+#include "conformance.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const CLSID test_clsid = { 0x6e3f0c52, 0x5d0b, 0x4a61, { 0x9c, 0x55, 0x0b, 0x1f, 0x2e, 0x7d, 0x8a, 0x90 } };
+bgt_test_broker *broker;
+
+static jmp_buf end_of_row;
+static int n_rows, n_failed;
+
+void fail_row(const char *file, int line, const char *what)
+{
+        printf("# %s:%d: not so: %s\n", file, line, what);
+        longjmp(end_of_row, 1);
+}
+
+HSTRING string_of(const WCHAR *text, size_t length, HSTRING_HEADER *header)
+{
+        HSTRING string = NULL;
+
+        CHECK_OK(WindowsCreateStringReference(text, (UINT32)length, header, &string));
+        return string;
+}
+
+int string_is(HSTRING string, const char *ascii)
+{
+        UINT32 length;
+        const WCHAR *text = WindowsGetStringRawBuffer(string, &length);
+        size_t n = strlen(ascii);
+
+        for (size_t i = 0; i < n; i++)
+                if (i >= length || text[i] != (WCHAR)ascii[i])
+                        return 0;
+        return length == n;
+}
+
+void *factory_of(HSTRING class_name, const IID *iid)
+{
+        void *factory = NULL;
+
+        CHECK_OK(RoGetActivationFactory(class_name, iid, &factory));
+        CHECK(factory);
+        return factory;
+}
+
+void gate_raise(Gate *gate)
+{
+        pthread_mutex_lock(&gate->lock);
+        gate->count++;
+        pthread_cond_broadcast(&gate->changed);
+        pthread_mutex_unlock(&gate->lock);
+}
+
+int gate_wait(Gate *gate, int count)
+{
+        struct timespec end;
+        int r = 0, good;
+
+        clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_sec += 60;
+        pthread_mutex_lock(&gate->lock);
+        while (gate->count < count && r == 0)
+                r = pthread_cond_timedwait(&gate->changed, &gate->lock, &end);
+        good = gate->count >= count;
+        pthread_mutex_unlock(&gate->lock);
+        return good;
+}
+
+static int run_row(const Row *row)
+{
+        if (setjmp(end_of_row) != 0)
+                return 0;
+        row->check();
+        return 1;
+}
+
+static void run_rows(const Row *rows)
+{
+        for (const Row *row = rows; row->check; row++) {
+                int good = run_row(row);
+
+                n_rows++;
+                n_failed += !good;
+                printf("%s %d - %s (%s)\n", good ? "ok" : "not ok", n_rows, row->sentence, row->source);
+                fflush(stdout);
+        }
+}
+
+static void has_no_identity(void)
+{
+        IBackgroundTaskRegistrationStatics *statics = factory_of(
+                STRING("Windows.ApplicationModel.Background.BackgroundTaskRegistration"),
+                &IID_IBackgroundTaskRegistrationStatics);
+        IMapView_GUID_BackgroundTaskRegistration *tasks = NULL;
+
+        CHECK(IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks) == (HRESULT)0x80070490);
+        CHECK(!tasks);
+}
+
+static const Row stranger_rows[] = {
+        { "WindowsAppSDK 4201", "AllTasks without a package identity is ERROR_NOT_FOUND", has_no_identity },
+        { NULL, NULL, NULL },
+};
+
+int main(int argc, char *argv[])
+{
+        if (argc != 2 || bgt_test_broker_new(&broker) < 0)
+                return EXIT_FAILURE;
+        run_rows(value_rows);
+        run_rows(stranger_rows);
+        /* The connection of a process without a package ends, the next one has one. */
+        bgt_close(NULL);
+        if (bgt_test_broker_install(broker, argv[1]) < 0)
+                return EXIT_FAILURE;
+        run_rows(builder_rows);
+        run_rows(server_rows);
+        bgt_test_broker_free(broker);
+        printf("1..%d\n", n_rows);
+        return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Class objects, instances, deferrals, events. The test is the server of its own tasks. */
+
+#include "conformance.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the next run does, and what it saw. */
+static Gate began, told, progressed, completed;
+static HRESULT result;
+static int takes_deferral;
+static IBackgroundTaskDeferral *deferral;
+static IBackgroundTaskInstance *kept;
+static BackgroundTaskCancellationReason reason;
+static UINT32 last_progress;
+static HRESULT checked;
+static char seen_name[32];
+
+/* An object without data: every method of IUnknown does nothing. */
+static HRESULT query(void *self, const IID *iid, void **ret_object)
+{
+        *ret_object = self;
+        return S_OK;
+}
+
+static ULONG count_reference(void *self)
+{
+        return 2;
+}
+
+#define FIXED_SLOTS                                     \
+        .QueryInterface = (void *)query,                \
+        .AddRef = (void *)count_reference,              \
+        .Release = (void *)count_reference
+
+static HRESULT on_canceled(IBackgroundTaskCanceledEventHandler *self, IBackgroundTaskInstance *sender,
+                           BackgroundTaskCancellationReason why)
+{
+        reason = why;
+        gate_raise(&told);
+        return S_OK;
+}
+
+static const IBackgroundTaskCanceledEventHandlerVtbl canceled_vtable = { FIXED_SLOTS, .Invoke = on_canceled };
+static IBackgroundTaskCanceledEventHandler canceled_handler = { &canceled_vtable };
+
+static HRESULT on_progress(IBackgroundTaskProgressEventHandler *self, IBackgroundTaskRegistration *sender,
+                           IBackgroundTaskProgressEventArgs *args)
+{
+        (void)IBackgroundTaskProgressEventArgs_get_Progress(args, &last_progress);
+        gate_raise(&progressed);
+        return S_OK;
+}
+
+static const IBackgroundTaskProgressEventHandlerVtbl progress_vtable = { FIXED_SLOTS, .Invoke = on_progress };
+static IBackgroundTaskProgressEventHandler progress_handler = { &progress_vtable };
+
+static HRESULT on_completed(IBackgroundTaskCompletedEventHandler *self, IBackgroundTaskRegistration *sender,
+                            IBackgroundTaskCompletedEventArgs *args)
+{
+        checked = IBackgroundTaskCompletedEventArgs_CheckResult(args);
+        gate_raise(&completed);
+        return S_OK;
+}
+
+static const IBackgroundTaskCompletedEventHandlerVtbl completed_vtable = { FIXED_SLOTS, .Invoke = on_completed };
+static IBackgroundTaskCompletedEventHandler completed_handler = { &completed_vtable };
+
+static void see_name(IBackgroundTaskInstance *instance)
+{
+        IBackgroundTaskRegistration *task = NULL;
+        HSTRING name = NULL;
+        UINT32 n = 0;
+
+        if (FAILED(IBackgroundTaskInstance_get_Task(instance, &task)))
+                return;
+        (void)IBackgroundTaskRegistration_get_Name(task, &name);
+        for (const WCHAR *p = WindowsGetStringRawBuffer(name, NULL); *p && n < sizeof seen_name - 1; p++)
+                seen_name[n++] = (char)*p;
+        seen_name[n] = '\0';
+        (void)WindowsDeleteString(name);
+        IBackgroundTaskRegistration_Release(task);
+}
+
+static HRESULT run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
+{
+        EventRegistrationToken token;
+
+        see_name(instance);
+        (void)IBackgroundTaskInstance_put_Progress(instance, 10);
+        (void)IBackgroundTaskInstance_add_Canceled(instance, &canceled_handler, &token);
+        if (takes_deferral) {
+                (void)IBackgroundTaskInstance_GetDeferral(instance, &deferral);
+                IBackgroundTaskInstance_AddRef(instance);
+                kept = instance;
+        }
+        gate_raise(&began);
+        return result;
+}
+
+static const IBackgroundTaskVtbl task_vtable = { FIXED_SLOTS, .Run = run };
+static IBackgroundTask the_task = { &task_vtable };
+
+static HRESULT create_instance(IClassFactory *self, IUnknown *outer, const IID *iid, void **ret_object)
+{
+        if (outer)
+                return CLASS_E_NOAGGREGATION;
+        if (memcmp(iid, &IID_IBackgroundTask, sizeof *iid) != 0)
+                return E_NOINTERFACE;
+        *ret_object = &the_task;
+        return S_OK;
+}
+
+static HRESULT lock_server(IClassFactory *self, BOOL lock)
+{
+        return S_OK;
+}
+
+static const IClassFactoryVtbl factory_vtable = {
+        FIXED_SLOTS, .CreateInstance = create_instance, .LockServer = lock_server,
+};
+static IClassFactory factory = { &factory_vtable };
+
+/* A task with handlers, and this process as its server. */
+typedef struct Scene {
+        IBackgroundTaskRegistration *task;
+        char id[BGT_ID_SIZE];
+        DWORD cookie;
+} Scene;
+
+static Scene set_scene(void)
+{
+        const Gate fresh = GATE;
+        EventRegistrationToken token;
+        bgt_registration *found = NULL;
+        Scene scene = { 0 };
+
+        began = told = progressed = completed = fresh;
+        result = S_OK;
+        takes_deferral = 0;
+        deferral = NULL;
+        kept = NULL;
+        checked = E_FAIL;
+        seen_name[0] = '\0';
+        scene.task = new_task(STRING("Scene"));
+        CHECK_OK(IBackgroundTaskRegistration_add_Progress(scene.task, &progress_handler, &token));
+        CHECK_OK(IBackgroundTaskRegistration_add_Completed(scene.task, &completed_handler, &token));
+        CHECK_OK(CoRegisterClassObject(&test_clsid, (IUnknown *)&factory, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE,
+                                       &scene.cookie));
+        CHECK(bgt_find_task(NULL, "Scene", &found) == 0);
+        snprintf(scene.id, sizeof scene.id, "%s", bgt_registration_id(found));
+        bgt_registration_unref(found);
+        return scene;
+}
+
+static void start(Scene *scene)
+{
+        CHECK(bgt_task_run(NULL, scene->id, false, NULL) == 0);
+        CHECK(gate_wait(&began, 1));
+}
+
+static void clear(Scene *scene)
+{
+        CHECK_OK(CoRevokeClassObject(scene->cookie));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(scene->task, 1));
+        IBackgroundTaskRegistration_Release(scene->task);
+}
+
+static void a_class_object_must_be_possible(void)
+{
+        DWORD cookie = 9;
+        CLSID other = { 1, 2, 3, { 4 } };
+
+        CHECK(CoRegisterClassObject(&test_clsid, (IUnknown *)&factory, CLSCTX_INPROC_SERVER, REGCLS_MULTIPLEUSE,
+                                    &cookie) == E_INVALIDARG);
+        CHECK(CoRegisterClassObject(&test_clsid, NULL, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE, &cookie) ==
+              E_INVALIDARG);
+        CHECK(CoRegisterClassObject(&other, (IUnknown *)&factory, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE, &cookie) ==
+              E_ACCESSDENIED);
+        CHECK(cookie == 0);
+        CHECK(CoRevokeClassObject(4711) == CO_E_OBJNOTREG);
+}
+
+static void a_run_is_created_by_the_factory_and_completes(void)
+{
+        Scene scene = set_scene();
+
+        start(&scene);
+        CHECK(gate_wait(&completed, 1));
+        CHECK(checked == S_OK);
+        CHECK(strcmp(seen_name, "Scene") == 0);
+        CHECK(gate_wait(&progressed, 1) && last_progress == 10);
+        clear(&scene);
+        CHECK(CoRevokeClassObject(scene.cookie) == CO_E_OBJNOTREG);
+}
+
+static void a_deferral_keeps_the_task_alive(void)
+{
+        IBackgroundTaskDeferral *late = NULL;
+        Scene scene = set_scene();
+        GUID id, none = { 0 };
+        UINT32 value = 0;
+
+        takes_deferral = 1;
+        start(&scene);
+        CHECK_OK(IBackgroundTaskInstance_get_InstanceId(kept, &id));
+        CHECK(memcmp(&id, &none, sizeof id) != 0);
+        CHECK_OK(IBackgroundTaskInstance_put_Progress(kept, 20));
+        CHECK_OK(IBackgroundTaskInstance_get_Progress(kept, &value));
+        CHECK(value == 20);
+        CHECK_OK(IBackgroundTaskInstance_get_SuspendedCount(kept, &value));
+        CHECK(value == 0);
+        CHECK(completed.count == 0 && bgt_server_busy(NULL) == 1);
+        CHECK_OK(IBackgroundTaskDeferral_Complete(deferral));
+        CHECK(gate_wait(&completed, 1) && checked == S_OK);
+        CHECK_OK(IBackgroundTaskDeferral_Complete(deferral));
+        CHECK(IBackgroundTaskInstance_GetDeferral(kept, &late) == E_ILLEGAL_METHOD_CALL && !late);
+        IBackgroundTaskDeferral_Release(deferral);
+        IBackgroundTaskInstance_Release(kept);
+        clear(&scene);
+}
+
+static void a_deferral_that_is_dropped_fails_the_run(void)
+{
+        Scene scene = set_scene();
+
+        takes_deferral = 1;
+        start(&scene);
+        IBackgroundTaskInstance_Release(kept);
+        IBackgroundTaskDeferral_Release(deferral);
+        CHECK(gate_wait(&completed, 1) && FAILED(checked));
+        clear(&scene);
+}
+
+static void a_failed_run_fails_check_result(void)
+{
+        Scene scene = set_scene();
+
+        result = E_OUTOFMEMORY;
+        start(&scene);
+        CHECK(gate_wait(&completed, 1));
+        CHECK(checked == E_OUTOFMEMORY);
+        clear(&scene);
+}
+
+static void canceled_says_why_and_is_told_late_too(void)
+{
+        EventRegistrationToken token;
+        Scene scene = set_scene();
+
+        takes_deferral = 1;
+        start(&scene);
+        CHECK(bgt_task_cancel(NULL, scene.id, BackgroundTaskCancellationReason_SystemPolicy, NULL) == 0);
+        CHECK(gate_wait(&told, 1));
+        CHECK(reason == BackgroundTaskCancellationReason_SystemPolicy);
+        reason = BackgroundTaskCancellationReason_Abort;
+        CHECK_OK(IBackgroundTaskInstance_add_Canceled(kept, &canceled_handler, &token));
+        CHECK(gate_wait(&told, 2));
+        CHECK(reason == BackgroundTaskCancellationReason_SystemPolicy && told.count == 2);
+        CHECK_OK(IBackgroundTaskDeferral_Complete(deferral));
+        CHECK(gate_wait(&completed, 1) && checked == (HRESULT)0x800704c7);
+        IBackgroundTaskDeferral_Release(deferral);
+        IBackgroundTaskInstance_Release(kept);
+        clear(&scene);
+}
+
+static void handlers_that_were_removed_are_not_called(void)
+{
+        EventRegistrationToken token;
+        Scene scene = set_scene();
+
+        CHECK_OK(IBackgroundTaskRegistration_add_Completed(scene.task, &completed_handler, &token));
+        CHECK_OK(IBackgroundTaskRegistration_remove_Completed(scene.task, token));
+        CHECK(IBackgroundTaskRegistration_add_Completed(scene.task, NULL, &token) == E_POINTER);
+        start(&scene);
+        CHECK(gate_wait(&completed, 1));
+        CHECK_OK(CoRevokeClassObject(scene.cookie));
+        CHECK(completed.count == 1);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(scene.task, 1));
+        IBackgroundTaskRegistration_Release(scene.task);
+}
+
+static void a_suspended_class_object_waits_to_be_resumed(void)
+{
+        Scene scene = set_scene();
+
+        CHECK_OK(CoSuspendClassObjects());
+        CHECK_OK(CoResumeClassObjects());
+        CHECK(CoAddRefServerProcess() == 1 && CoAddRefServerProcess() == 2 && CoReleaseServerProcess() == 1);
+        start(&scene);
+        CHECK(gate_wait(&completed, 1) && checked == S_OK);
+        clear(&scene);
+}
+
+static void the_cost_of_work_follows_power(void)
+{
+        IBackgroundWorkCostStatics *statics = factory_of(
+                STRING("Windows.ApplicationModel.Background.BackgroundWorkCost"), &IID_IBackgroundWorkCostStatics);
+        BackgroundWorkCostValue cost = BackgroundWorkCostValue_High;
+
+        CHECK(bgt_test_set_condition(NULL, "OnACPower", "true") == 0);
+        CHECK_OK(IBackgroundWorkCostStatics_get_CurrentBackgroundWorkCost(statics, &cost));
+        CHECK(cost == BackgroundWorkCostValue_Low);
+        CHECK(bgt_test_set_condition(NULL, "OnACPower", "false") == 0);
+        CHECK_OK(IBackgroundWorkCostStatics_get_CurrentBackgroundWorkCost(statics, &cost));
+        CHECK(cost == BackgroundWorkCostValue_Medium);
+}
+
+const Row server_rows[] = {
+        { "CoRegisterClassObject", "a class object must be possible, and declared by the package",
+          a_class_object_must_be_possible },
+        { "IBackgroundTask.Run", "a run is created by the factory, and Progress and Completed tell of it",
+          a_run_is_created_by_the_factory_and_completes },
+        { "IBackgroundTaskInstance.GetDeferral", "a deferral keeps the task alive; a second Complete() does nothing",
+          a_deferral_keeps_the_task_alive },
+        { "ours", "a deferral that is dropped fails the run", a_deferral_that_is_dropped_fails_the_run },
+        { "BackgroundTaskCompletedEventArgs.CheckResult", "a failed run fails CheckResult()",
+          a_failed_run_fails_check_result },
+        { "IBackgroundTaskInstance.Canceled", "Canceled says why, also to a handler that is added late",
+          canceled_says_why_and_is_told_late_too },
+        { "EventRegistrationToken", "handlers that were removed are not called",
+          handlers_that_were_removed_are_not_called },
+        { "CoResumeClassObjects", "suspended class objects serve again when they are resumed",
+          a_suspended_class_object_waits_to_be_resumed },
+        { "BackgroundWorkCost", "the cost of work follows power and the user", the_cost_of_work_follows_power },
+        { NULL, NULL, NULL },
+};

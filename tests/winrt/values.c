@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Strings, classes, interfaces, triggers, conditions. */
+
+#include "conformance.h"
+
+#define BACKGROUND "Windows.ApplicationModel.Background."
+
+static void the_empty_string_is_null(void)
+{
+        HSTRING string = (HSTRING)(void *)&string;
+        UINT32 length = 9;
+
+        CHECK_OK(WindowsCreateString(u"x", 0, &string));
+        CHECK(!string);
+        CHECK(WindowsIsStringEmpty(NULL) && WindowsGetStringLen(NULL) == 0);
+        CHECK(WindowsGetStringRawBuffer(NULL, &length)[0] == 0 && length == 0);
+        CHECK_OK(WindowsDeleteString(NULL));
+}
+
+static void strings_are_counted(void)
+{
+        HSTRING string, copy;
+
+        CHECK_OK(WindowsCreateString(u"abc", 3, &string));
+        CHECK_OK(WindowsDuplicateString(string, &copy));
+        CHECK(copy == string);
+        CHECK_OK(WindowsDeleteString(string));
+        CHECK(string_is(copy, "abc"));
+        CHECK_OK(WindowsDeleteString(copy));
+        CHECK(WindowsCreateString(NULL, 3, &string) == E_POINTER);
+}
+
+static void strings_on_the_stack_refer_to_their_text(void)
+{
+        static const WCHAR text[] = u"abc";
+        HSTRING_HEADER header;
+        HSTRING string, copy;
+
+        CHECK_OK(WindowsCreateStringReference(text, 3, &header, &string));
+        CHECK(WindowsGetStringRawBuffer(string, NULL) == text);
+        CHECK_OK(WindowsDuplicateString(string, &copy));
+        CHECK(copy != string && string_is(copy, "abc"));
+        CHECK_OK(WindowsDeleteString(copy));
+        CHECK(WindowsCreateStringReference(text, 2, &header, &string) == E_INVALIDARG);
+}
+
+static void strings_compare_by_their_characters(void)
+{
+        INT32 result;
+        HSTRING both;
+
+        CHECK_OK(WindowsCompareStringOrdinal(STRING("a"), STRING("b"), &result));
+        CHECK(result == -1);
+        CHECK_OK(WindowsCompareStringOrdinal(STRING("ab"), STRING("a"), &result));
+        CHECK(result == 1);
+        CHECK_OK(WindowsCompareStringOrdinal(NULL, NULL, &result));
+        CHECK(result == 0);
+        CHECK_OK(WindowsConcatString(STRING("ab"), STRING("c"), &both));
+        CHECK(string_is(both, "abc"));
+        CHECK_OK(WindowsDeleteString(both));
+}
+
+static void apartments_are_counted_by_thread(void)
+{
+        CHECK(RoInitialize(RO_INIT_MULTITHREADED) == S_OK);
+        CHECK(RoInitialize(RO_INIT_MULTITHREADED) == S_FALSE);
+        CHECK(RoInitialize(RO_INIT_SINGLETHREADED) == RPC_E_CHANGED_MODE);
+        RoUninitialize();
+        RoUninitialize();
+        CHECK(RoInitialize(RO_INIT_SINGLETHREADED) == S_OK);
+        RoUninitialize();
+}
+
+static void classes_that_are_not_there_are_not_registered(void)
+{
+        IInspectable *object = NULL;
+        void *factory = NULL;
+
+        CHECK(RoActivateInstance(STRING(BACKGROUND "Nothing"), &object) == REGDB_E_CLASSNOTREG);
+        CHECK(RoGetActivationFactory(STRING("TimeTrigger"), &IID_IActivationFactory, &factory) == REGDB_E_CLASSNOTREG);
+        CHECK(RoActivateInstance(STRING(BACKGROUND "TimeTrigger"), &object) == E_NOTIMPL);
+        CHECK(RoGetActivationFactory(STRING(BACKGROUND "TimeTrigger"), &IID_ISystemTriggerFactory, &factory) ==
+              E_NOINTERFACE);
+        CHECK(!object && !factory);
+}
+
+static void constructors_take_any_freshness(void)
+{
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        ITimeTrigger *trigger = NULL;
+        boolean one_shot = 9;
+        UINT32 minutes = 0;
+
+        CHECK_OK(ITimeTriggerFactory_Create(factory, 1, 1, &trigger));
+        CHECK_OK(ITimeTrigger_get_FreshnessTime(trigger, &minutes));
+        CHECK_OK(ITimeTrigger_get_OneShot(trigger, &one_shot));
+        CHECK(minutes == 1 && one_shot == 1);
+        CHECK(ITimeTrigger_get_OneShot(trigger, NULL) == E_POINTER);
+        CHECK(ITimeTriggerFactory_Create(factory, 15, 0, NULL) == E_POINTER);
+        CHECK(ITimeTrigger_Release(trigger) == 0);
+        ITimeTriggerFactory_Release(factory);
+}
+
+static void other_triggers_keep_what_they_were_made_with(void)
+{
+        IMaintenanceTriggerFactory *maintenance_factory =
+                factory_of(STRING(BACKGROUND "MaintenanceTrigger"), &IID_IMaintenanceTriggerFactory);
+        ISystemTriggerFactory *system_factory =
+                factory_of(STRING(BACKGROUND "SystemTrigger"), &IID_ISystemTriggerFactory);
+        ICustomSystemEventTriggerFactory *custom_factory =
+                factory_of(STRING(BACKGROUND "CustomSystemEventTrigger"), &IID_ICustomSystemEventTriggerFactory);
+        CustomSystemEventTriggerRecurrence recurrence = CustomSystemEventTriggerRecurrence_Once;
+        ICustomSystemEventTrigger *custom = NULL;
+        IMaintenanceTrigger *maintenance = NULL;
+        ISystemTrigger *system_trigger = NULL;
+        SystemTriggerType type = SystemTriggerType_Invalid;
+        HSTRING id = NULL;
+        UINT32 minutes = 0;
+
+        CHECK_OK(IMaintenanceTriggerFactory_Create(maintenance_factory, 60, 0, &maintenance));
+        CHECK_OK(IMaintenanceTrigger_get_FreshnessTime(maintenance, &minutes));
+        CHECK(minutes == 60);
+        CHECK_OK(ISystemTriggerFactory_Create(system_factory, SystemTriggerType_TimeZoneChange, 0, &system_trigger));
+        CHECK_OK(ISystemTrigger_get_TriggerType(system_trigger, &type));
+        CHECK(type == SystemTriggerType_TimeZoneChange);
+        CHECK_OK(ICustomSystemEventTriggerFactory_Create(custom_factory, STRING("event"),
+                                                         CustomSystemEventTriggerRecurrence_Always, &custom));
+        CHECK_OK(ICustomSystemEventTrigger_get_TriggerId(custom, &id));
+        CHECK_OK(ICustomSystemEventTrigger_get_Recurrence(custom, &recurrence));
+        CHECK(string_is(id, "event") && recurrence == CustomSystemEventTriggerRecurrence_Always);
+        CHECK_OK(WindowsDeleteString(id));
+        ICustomSystemEventTrigger_Release(custom);
+        ISystemTrigger_Release(system_trigger);
+        IMaintenanceTrigger_Release(maintenance);
+}
+
+static void a_condition_has_its_type(void)
+{
+        ISystemConditionFactory *factory = factory_of(STRING(BACKGROUND "SystemCondition"),
+                                                      &IID_ISystemConditionFactory);
+        SystemConditionType type = SystemConditionType_Invalid;
+        ISystemCondition *condition = NULL;
+
+        CHECK_OK(ISystemConditionFactory_Create(factory, SystemConditionType_FreeNetworkAvailable, &condition));
+        CHECK_OK(ISystemCondition_get_ConditionType(condition, &type));
+        CHECK(type == SystemConditionType_FreeNetworkAvailable);
+        ISystemCondition_Release(condition);
+}
+
+/* Every interface that a class has leads to every other, and to one IUnknown. */
+static void has_interfaces(IInspectable *object, const char *class_name, const IID *const *iids, ULONG n_iids)
+{
+        IUnknown *unknown, *again;
+        HSTRING name = NULL;
+        IID *found = NULL;
+        void *none = &none;
+        ULONG n = 0;
+
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IUnknown, (void **)&unknown));
+        for (ULONG i = 0; i < n_iids; i++) {
+                IInspectable *face = NULL;
+
+                CHECK_OK(IInspectable_QueryInterface(object, iids[i], (void **)&face));
+                CHECK_OK(IInspectable_QueryInterface(face, &IID_IUnknown, (void **)&again));
+                CHECK(again == unknown);
+                IUnknown_Release(again);
+                IInspectable_Release(face);
+        }
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IAgileObject, (void **)&again));
+        IUnknown_Release(again);
+        CHECK(IInspectable_QueryInterface(object, &IID_IClassFactory, &none) == E_NOINTERFACE && !none);
+        CHECK(IInspectable_QueryInterface(object, &IID_IUnknown, NULL) == E_POINTER);
+        CHECK_OK(IInspectable_GetIids(object, &n, &found));
+        CHECK(n == n_iids);
+        CoTaskMemFree(found);
+        CHECK_OK(IInspectable_GetRuntimeClassName(object, &name));
+        CHECK(string_is(name, class_name));
+        CHECK_OK(WindowsDeleteString(name));
+        IUnknown_Release(unknown);
+}
+
+static void the_builder_has_its_interfaces(void)
+{
+        static const IID *const iids[] = {
+                &IID_IBackgroundTaskBuilder, &IID_IBackgroundTaskBuilder2, &IID_IBackgroundTaskBuilder3,
+                &IID_IBackgroundTaskBuilder5, &IID_IBackgroundTaskBuilder6,
+        };
+        IInspectable *builder = NULL;
+
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "BackgroundTaskBuilder"), &builder));
+        has_interfaces(builder, BACKGROUND "BackgroundTaskBuilder", iids, 5);
+        CHECK(IInspectable_Release(builder) == 0);
+}
+
+static void a_trigger_has_its_interfaces(void)
+{
+        static const IID *const iids[] = { &IID_ITimeTrigger, &IID_IBackgroundTrigger };
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        ITimeTrigger *trigger = NULL;
+
+        CHECK_OK(ITimeTriggerFactory_Create(factory, 15, 0, &trigger));
+        has_interfaces((IInspectable *)trigger, BACKGROUND "TimeTrigger", iids, 2);
+        CHECK(ITimeTrigger_Release(trigger) == 0);
+}
+
+const Row value_rows[] = {
+        { "WindowsCreateString", "the empty string is NULL", the_empty_string_is_null },
+        { "WindowsDuplicateString", "strings are counted", strings_are_counted },
+        { "WindowsCreateStringReference", "strings on the stack refer to their text, and are copied to be kept",
+          strings_on_the_stack_refer_to_their_text },
+        { "WindowsCompareStringOrdinal", "strings compare by the numbers of their characters",
+          strings_compare_by_their_characters },
+        { "RoInitialize", "apartments are counted by thread", apartments_are_counted_by_thread },
+        { "RoGetActivationFactory", "classes that are not there are REGDB_E_CLASSNOTREG",
+          classes_that_are_not_there_are_not_registered },
+        { "TimeTrigger", "the constructor takes a freshness under 15 minutes", constructors_take_any_freshness },
+        { "MaintenanceTrigger, SystemTrigger, CustomSystemEventTrigger", "triggers keep what they were made with",
+          other_triggers_keep_what_they_were_made_with },
+        { "SystemCondition", "a condition has its type", a_condition_has_its_type },
+        { "IInspectable", "the builder has its interfaces, one identity and its name",
+          the_builder_has_its_interfaces },
+        { "IInspectable", "a trigger has its interfaces, one identity and its name", a_trigger_has_its_interfaces },
+        { NULL, NULL, NULL },
+};
