@@ -3,7 +3,8 @@
 /*
  * A clock that others move. Advance stops at each wake-up on the way and lets what became due start before it goes on:
  * the processes live in real time, and must not see an hour pass while they register their class. It waits for them no
- * longer than PATIENCE, so that what never answers can be advanced past its limits.
+ * longer than PATIENCE, so that what never answers can be advanced past its limits. What it has brought about is stored
+ * when it answers.
  */
 
 #include <errno.h>
@@ -23,10 +24,12 @@ typedef struct Advance {
         uint64_t waiting_since; /* 0: it does not wait */
 } Advance;
 
-/* Whether a process has something to do before time may pass. */
-static bool is_settled(Broker *broker)
+/* Whether nobody has something to do before time may pass: no process, and at the end of the way not the store. */
+static bool is_settled(Broker *broker, const Advance *advance)
 {
-        return engine_get_counts(broker->engine).n_unsettled == 0;
+        EngineCounts counts = engine_get_counts(broker->engine);
+
+        return counts.n_unsettled == 0 && (advance->left_usec > 0 || counts.n_commits == 0);
 }
 
 static uint64_t distance(uint64_t wake, uint64_t now)
@@ -56,7 +59,7 @@ static bool must_wait(Broker *broker, Advance *advance)
 {
         uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
 
-        if (is_settled(broker) || advance->impatient) {
+        if (is_settled(broker, advance) || advance->impatient) {
                 advance->waiting_since = 0;
                 return false;
         }

@@ -411,6 +411,7 @@ typedef struct EngineCounts {
         size_t n_live;
         size_t n_unsettled; /* live runs that are starting or stopping */
         size_t n_servers;
+        size_t n_commits; /* asked for and not answered yet */
         size_t n_unstored; /* records whose commit failed and that wait to be written again */
 } EngineCounts;
 EngineCounts engine_get_counts(const Engine *engine);

@@ -183,6 +183,7 @@ EngineCounts engine_get_counts(const Engine *e)
                 .n_pending = e->n_pending,
                 .n_live = e->n_live,
                 .n_servers = e->n_servers,
+                .n_commits = e->n_commits,
                 .n_unstored = e->n_unstored,
         };
 

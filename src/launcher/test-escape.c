@@ -2,12 +2,14 @@
 
 /* Tries what a confined process must not be able to do, and prints for each the error that it got, or "done". */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,34 @@
 static void report(const char *what, long result)
 {
         printf("%s: %s\n", what, result < 0 ? strerrorname_np(errno) : "done");
+}
+
+/* A folder that leads to this program is there, with nothing else in it: that is as good as none. */
+static void report_folder(const char *what, const char *path)
+{
+        char self[4096];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+        size_t length = strlen(path);
+        DIR *folder = opendir(path);
+        const struct dirent *entry;
+
+        if (!folder || n < 0) {
+                report(what, -1);
+                return;
+        }
+        self[n] = '\0';
+        while ((entry = readdir(folder))) {
+                size_t name_length = strlen(entry->d_name);
+                bool leads = strncmp(self, path, length) == 0 && self[length] == '/' &&
+                        strncmp(self + length + 1, entry->d_name, name_length) == 0 &&
+                        self[length + 1 + name_length] == '/';
+
+                if (!leads && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                        break;
+        }
+        errno = ENOENT;
+        report(what, entry ? 0 : -1);
+        closedir(folder);
 }
 
 static void try_calls(void)
@@ -49,8 +79,8 @@ static void try_calls(void)
         report("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
         report("unix", socket(AF_UNIX, SOCK_STREAM, 0));
         report("privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
-        report("home", open("/home", O_RDONLY));
-        report("root's home", open("/root", O_RDONLY));
+        report_folder("home", "/home");
+        report_folder("root's home", "/root");
         report("new file", open("/usr/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         report("new root file", open("/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         report("temporary file", open("/tmp/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));

@@ -384,7 +384,9 @@ class Broker:
         return self.process.wait(TIMEOUT)
 
     def reboot(self, seconds=0):
-        """All processes die, what is in memory is lost, and the machine is off for some seconds."""
+        """All processes die, what is in memory is lost, and the machine is off for some seconds. What the test has seen
+        was stored before: it happens later than a disk needs."""
+        self.advance(0)
         self.step(seconds)
         self.kill()
         for pid in processes(self.folder):
