@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@
 
 #define SHUTDOWN_USEC (8 * USEC_PER_SEC)
 #define FLUSH_USEC (10 * USEC_PER_SEC)
-#define LOCK_USEC (15 * USEC_PER_SEC)       /* longer than a broker needs to leave */
-#define LOCK_HALF_USEC (200 * USEC_PER_MSEC) /* between the first and the second lock of a broker that starts */
+#define LOCK_USEC (15 * USEC_PER_SEC) /* longer than a broker needs to leave */
+#define LOCK_HALF_USEC USEC_PER_SEC   /* between the first and the second lock of a broker that starts */
 
 void broker_log(const char *format, ...)
 {
@@ -156,13 +157,31 @@ static int watch_signals(Broker *broker)
         return r;
 }
 
+/* Whether a process has ended, also if nobody has waited for it. What cannot be asked has not. */
+static bool has_ended(pid_t pid)
+{
+        _cleanup_(closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd ended = { .fd = fd, .events = POLLIN };
+
+        return fd < 0 ? errno == ESRCH : poll(&ended, 1, 0) > 0;
+}
+
+/*
+ * A child of a killed broker that has not yet executed its program still has that one's socket and locks. Peers from
+ * beyond our process namespace have no number.
+ */
 static bool somebody_listens(const char *path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct ucred listener;
+        socklen_t size = sizeof listener;
 
         memcpy(address.sun_path, path, strlen(path) + 1);
-        return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) >= 0;
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+                return false;
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) < 0 || listener.pid <= 0 ||
+                !has_ended(listener.pid);
 }
 
 /* Asks the broker that has the folders to leave; its servers stay, and we take them over. */

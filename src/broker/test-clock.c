@@ -3,8 +3,8 @@
 /*
  * A clock that others move. Advance stops at each wake-up on the way and lets what became due start before it goes on:
  * the processes live in real time, and must not see an hour pass while they register their class. It waits for them no
- * longer than PATIENCE, so that what never answers can be advanced past its limits. What it has brought about is stored
- * when it answers.
+ * longer than PATIENCE, so that what never answers can be advanced past its limits. When it answers, what it has
+ * brought about is stored.
  */
 
 #include <errno.h>

@@ -384,8 +384,8 @@ class Broker:
         return self.process.wait(TIMEOUT)
 
     def reboot(self, seconds=0):
-        """All processes die, what is in memory is lost, and the machine is off for some seconds. What the test has seen
-        was stored before: it happens later than a disk needs."""
+        """All processes die, what is in memory is lost, and the machine is off for some seconds. What the test has
+        seen is stored by then."""
         self.advance(0)
         self.step(seconds)
         self.kill()

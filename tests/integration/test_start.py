@@ -20,6 +20,20 @@ os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[2])
 os.execv(sys.argv[3], sys.argv[3:])
 '''
 
+# What a killed broker's child is until it executes its program: it has the locks and the socket of somebody who is
+# gone. It ends when somebody connects.
+REMNANT = '''import fcntl, os, socket, sys
+state, runtime = sys.argv[1:]
+locks = [open(folder + '/lock', 'w') for folder in (state, runtime)]
+for lock in locks:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(runtime + '/bus')
+listener.listen()
+if os.fork() == 0:
+    listener.accept()
+'''
+
 
 def serving(path):
     """The pid of the broker that answers there."""
@@ -122,6 +136,17 @@ class TakeOver(Socket):
         talk.end()
         self.assert_outcome(self.broker.ended(run), 'completed')
         self.end(process)
+        self.broker.start()
+
+
+class Remnant(Case):
+    broker_options = {'test_clock': False}
+
+    def test_what_a_killed_broker_left_behind_is_no_broker(self):
+        self.broker.terminate()
+        self.broker.bus.unlink(missing_ok=True)
+        subprocess.run([sys.executable, '-c', REMNANT, str(self.broker.state), str(self.broker.runtime)],
+                       env=self.broker.environment, timeout=TIMEOUT, check=True)
         self.broker.start()
 
 
