@@ -59,12 +59,12 @@ typedef struct SampleTask {
 
 #define FROM_DELEGATE(self) ((SampleTask *)((char *)(self) - offsetof(SampleTask, delegate)))
 
-static ULONG SampleTask_AddRef(IBackgroundTask *self)
+static STDMETHODIMP_(ULONG) SampleTask_AddRef(IBackgroundTask *self)
 {
         return atomic_fetch_add(&((SampleTask *)self)->references, 1) + 1;
 }
 
-static ULONG SampleTask_Release(IBackgroundTask *self)
+static STDMETHODIMP_(ULONG) SampleTask_Release(IBackgroundTask *self)
 {
         ULONG left = atomic_fetch_sub(&((SampleTask *)self)->references, 1) - 1;
 
@@ -73,7 +73,7 @@ static ULONG SampleTask_Release(IBackgroundTask *self)
         return left;
 }
 
-static HRESULT SampleTask_QueryInterface(IBackgroundTask *self, REFIID iid, void **object)
+static STDMETHODIMP SampleTask_QueryInterface(IBackgroundTask *self, REFIID iid, void **object)
 {
         *object = NULL;
         if (memcmp(iid, &IID_IUnknown, sizeof(*iid)) == 0 || memcmp(iid, &IID_IInspectable, sizeof(*iid)) == 0 ||
@@ -87,43 +87,44 @@ static HRESULT SampleTask_QueryInterface(IBackgroundTask *self, REFIID iid, void
         return S_OK;
 }
 
-static HRESULT SampleTask_GetIids(IBackgroundTask *self, ULONG *n, IID **iids)
+static STDMETHODIMP SampleTask_GetIids(IBackgroundTask *self, ULONG *n, IID **iids)
 {
         *n = 0;
         *iids = NULL;
         return S_OK;
 }
 
-static HRESULT SampleTask_GetRuntimeClassName(IBackgroundTask *self, HSTRING *name)
+static STDMETHODIMP SampleTask_GetRuntimeClassName(IBackgroundTask *self, HSTRING *name)
 {
         static const WCHAR text[] = u"PackagedWinMainBackgroundTaskSample.SampleTask";
 
         return WindowsCreateString(text, sizeof(text) / sizeof(*text) - 1, name);
 }
 
-static HRESULT SampleTask_GetTrustLevel(IBackgroundTask *self, TrustLevel *level)
+static STDMETHODIMP SampleTask_GetTrustLevel(IBackgroundTask *self, TrustLevel *level)
 {
         *level = BaseTrust;
         return S_OK;
 }
 
-static HRESULT Delegate_QueryInterface(IBackgroundTaskCanceledEventHandler *self, REFIID iid, void **object)
+static STDMETHODIMP Delegate_QueryInterface(IBackgroundTaskCanceledEventHandler *self, REFIID iid, void **object)
 {
         return SampleTask_QueryInterface(&FROM_DELEGATE(self)->task, iid, object);
 }
 
-static ULONG Delegate_AddRef(IBackgroundTaskCanceledEventHandler *self)
+static STDMETHODIMP_(ULONG) Delegate_AddRef(IBackgroundTaskCanceledEventHandler *self)
 {
         return SampleTask_AddRef(&FROM_DELEGATE(self)->task);
 }
 
-static ULONG Delegate_Release(IBackgroundTaskCanceledEventHandler *self)
+static STDMETHODIMP_(ULONG) Delegate_Release(IBackgroundTaskCanceledEventHandler *self)
 {
         return SampleTask_Release(&FROM_DELEGATE(self)->task);
 }
 
-static HRESULT SampleTask_OnCanceled(IBackgroundTaskCanceledEventHandler *self, IBackgroundTaskInstance *instance,
-                                     BackgroundTaskCancellationReason reason)
+static STDMETHODIMP SampleTask_OnCanceled(IBackgroundTaskCanceledEventHandler *self,
+                                          IBackgroundTaskInstance *instance,
+                                          BackgroundTaskCancellationReason reason)
 {
         atomic_store(&FROM_DELEGATE(self)->is_canceled, true);
         return S_OK;
@@ -181,7 +182,7 @@ static HRESULT find_primes(SampleTask *self, IBackgroundTaskInstance *instance, 
         return hr;
 }
 
-static HRESULT SampleTask_Run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
+static STDMETHODIMP SampleTask_Run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
 {
         SampleTask *sample = (SampleTask *)self;
         IBackgroundTaskRegistration *registration = NULL;
@@ -222,7 +223,7 @@ static const IBackgroundTaskCanceledEventHandlerVtbl Delegate_vtable = {
 
 /* TaskFactory. It has no state, and lives as long as the program. */
 
-static HRESULT TaskFactory_QueryInterface(IClassFactory *self, REFIID iid, void **object)
+static STDMETHODIMP TaskFactory_QueryInterface(IClassFactory *self, REFIID iid, void **object)
 {
         *object = NULL;
         if (memcmp(iid, &IID_IUnknown, sizeof(*iid)) != 0 && memcmp(iid, &IID_IClassFactory, sizeof(*iid)) != 0)
@@ -231,12 +232,12 @@ static HRESULT TaskFactory_QueryInterface(IClassFactory *self, REFIID iid, void 
         return S_OK;
 }
 
-static ULONG TaskFactory_Count(IClassFactory *self)
+static STDMETHODIMP_(ULONG) TaskFactory_Count(IClassFactory *self)
 {
         return 1;
 }
 
-static HRESULT TaskFactory_CreateInstance(IClassFactory *self, IUnknown *aggregate, REFIID iid, void **object)
+static STDMETHODIMP TaskFactory_CreateInstance(IClassFactory *self, IUnknown *aggregate, REFIID iid, void **object)
 {
         SampleTask *sample;
         HRESULT hr;
@@ -255,7 +256,7 @@ static HRESULT TaskFactory_CreateInstance(IClassFactory *self, IUnknown *aggrega
         return hr;
 }
 
-static HRESULT TaskFactory_LockServer(IClassFactory *self, BOOL lock)
+static STDMETHODIMP TaskFactory_LockServer(IClassFactory *self, BOOL lock)
 {
         return S_OK;
 }

@@ -19,6 +19,20 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/*
+ * How the functions of Windows are called: as C is here. A library that programs of Windows call (under
+ * Wine) defines BGTASK_WINRT_MS_ABI for all of its sources: then as C is there.
+ */
+#ifdef BGTASK_WINRT_MS_ABI
+#define STDMETHODCALLTYPE __attribute__((ms_abi))
+#else
+#define STDMETHODCALLTYPE
+#endif
+#define WINAPI STDMETHODCALLTYPE
+/* The result of a function in a vtable. */
+#define STDMETHODIMP HRESULT STDMETHODCALLTYPE
+#define STDMETHODIMP_(type) type STDMETHODCALLTYPE
+
 /* The types of Windows. */
 
 typedef int32_t HRESULT;
@@ -181,24 +195,25 @@ typedef struct HSTRING_HEADER {
 } HSTRING_HEADER;
 
 /* Copies length characters. E_POINTER (text NULL and length not 0), E_OUTOFMEMORY. */
-HRESULT WindowsCreateString(const WCHAR *text, UINT32 length, HSTRING *ret_string);
+HRESULT WINAPI WindowsCreateString(const WCHAR *text, UINT32 length, HSTRING *ret_string);
 /* Refers to text, whose character behind the last is 0. E_INVALIDARG if it is not. */
-HRESULT WindowsCreateStringReference(const WCHAR *text, UINT32 length, HSTRING_HEADER *header, HSTRING *ret_string);
+HRESULT WINAPI WindowsCreateStringReference(const WCHAR *text, UINT32 length, HSTRING_HEADER *header,
+                                            HSTRING *ret_string);
 /* One more reference; of a string on the stack a copy. */
-HRESULT WindowsDuplicateString(HSTRING string, HSTRING *ret_string);
+HRESULT WINAPI WindowsDuplicateString(HSTRING string, HSTRING *ret_string);
 /* Takes NULL, and does nothing to a string on the stack. */
-HRESULT WindowsDeleteString(HSTRING string);
-UINT32 WindowsGetStringLen(HSTRING string);
-BOOL WindowsIsStringEmpty(HSTRING string);
+HRESULT WINAPI WindowsDeleteString(HSTRING string);
+UINT32 WINAPI WindowsGetStringLen(HSTRING string);
+BOOL WINAPI WindowsIsStringEmpty(HSTRING string);
 /* Never NULL; ends with 0. ret_length may be NULL. */
-const WCHAR *WindowsGetStringRawBuffer(HSTRING string, UINT32 *ret_length);
+const WCHAR *WINAPI WindowsGetStringRawBuffer(HSTRING string, UINT32 *ret_length);
 /* *ret_result: -1, 0 or 1, by the numbers of the characters. */
-HRESULT WindowsCompareStringOrdinal(HSTRING a, HSTRING b, INT32 *ret_result);
-HRESULT WindowsConcatString(HSTRING a, HSTRING b, HSTRING *ret_string);
+HRESULT WINAPI WindowsCompareStringOrdinal(HSTRING a, HSTRING b, INT32 *ret_result);
+HRESULT WINAPI WindowsConcatString(HSTRING a, HSTRING b, HSTRING *ret_string);
 
 /* Memory that is handed over, as GetIids() does. */
-void *CoTaskMemAlloc(size_t size);
-void CoTaskMemFree(void *memory);
+void *WINAPI CoTaskMemAlloc(size_t size);
+void WINAPI CoTaskMemFree(void *memory);
 
 #ifdef __cplusplus
 }
@@ -216,12 +231,12 @@ extern "C" {
  * For programs that call them; nothing here needs it. S_OK the first time in a thread, then S_FALSE;
  * RPC_E_CHANGED_MODE if it was initialised with another type.
  */
-HRESULT RoInitialize(RO_INIT_TYPE type);
-void RoUninitialize(void);
+HRESULT WINAPI RoInitialize(RO_INIT_TYPE type);
+void WINAPI RoUninitialize(void);
 /* The factory or the statics of a class by its name. REGDB_E_CLASSNOTREG, E_NOINTERFACE. */
-HRESULT RoGetActivationFactory(HSTRING class_name, REFIID iid, void **ret_factory);
+HRESULT WINAPI RoGetActivationFactory(HSTRING class_name, REFIID iid, void **ret_factory);
 /* A new object, of a class with a constructor without parameters. REGDB_E_CLASSNOTREG, E_NOTIMPL. */
-HRESULT RoActivateInstance(HSTRING class_name, IInspectable **ret_instance);
+HRESULT WINAPI RoActivateInstance(HSTRING class_name, IInspectable **ret_instance);
 
 /* Class objects. */
 
@@ -244,13 +259,14 @@ enum {
  * CLSCTX_LOCAL_SERVER. E_INVALIDARG; E_ACCESSDENIED (the package's manifest does not declare the
  * class); else what libbgtask's errors stand for.
  */
-HRESULT CoRegisterClassObject(REFCLSID clsid, IUnknown *factory, DWORD context, DWORD flags, DWORD *ret_cookie);
+HRESULT WINAPI CoRegisterClassObject(REFCLSID clsid, IUnknown *factory, DWORD context, DWORD flags,
+                                     DWORD *ret_cookie);
 /* Returns when no run of it is left. CO_E_OBJNOTREG (there is no such cookie). */
-HRESULT CoRevokeClassObject(DWORD cookie);
-HRESULT CoSuspendClassObjects(void);
-HRESULT CoResumeClassObjects(void);
-ULONG CoAddRefServerProcess(void);
-ULONG CoReleaseServerProcess(void);
+HRESULT WINAPI CoRevokeClassObject(DWORD cookie);
+HRESULT WINAPI CoSuspendClassObjects(void);
+HRESULT WINAPI CoResumeClassObjects(void);
+ULONG WINAPI CoAddRefServerProcess(void);
+ULONG WINAPI CoReleaseServerProcess(void);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

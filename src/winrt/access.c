@@ -5,7 +5,7 @@
 #include "winrt/async.h"
 #include "winrt/factory.h"
 
-static HRESULT get_status(void *self, BackgroundAccessStatus *ret_value)
+static STDMETHODIMP get_status(void *self, BackgroundAccessStatus *ret_value)
 {
         int status;
 
@@ -20,12 +20,12 @@ static HRESULT get_status(void *self, BackgroundAccessStatus *ret_value)
 }
 
 /* A package has one access: whichever of its applications is meant. */
-static HRESULT get_status_of(void *self, HSTRING application, BackgroundAccessStatus *ret_value)
+static STDMETHODIMP get_status_of(void *self, HSTRING application, BackgroundAccessStatus *ret_value)
 {
         return get_status(self, ret_value);
 }
 
-static HRESULT request_access(void *self, IAsyncOperation_BackgroundAccessStatus **ret_operation)
+static STDMETHODIMP request_access(void *self, IAsyncOperation_BackgroundAccessStatus **ret_operation)
 {
         BackgroundAccessStatus status = BackgroundAccessStatus_Unspecified;
         HRESULT hr = get_status(self, &status);
@@ -33,26 +33,26 @@ static HRESULT request_access(void *self, IAsyncOperation_BackgroundAccessStatus
         return async_new_access(hr, status, ret_operation);
 }
 
-static HRESULT request_access_for(IBackgroundExecutionManagerStatics *self, HSTRING application,
-                                  IAsyncOperation_BackgroundAccessStatus **ret_operation)
+static STDMETHODIMP request_access_for(IBackgroundExecutionManagerStatics *self, HSTRING application,
+                                       IAsyncOperation_BackgroundAccessStatus **ret_operation)
 {
         return request_access(self, ret_operation);
 }
 
 /* Nothing was granted that could be taken back. */
-static HRESULT remove_access(IBackgroundExecutionManagerStatics *self)
+static STDMETHODIMP remove_access(IBackgroundExecutionManagerStatics *self)
 {
         return S_OK;
 }
 
-static HRESULT remove_access_for(IBackgroundExecutionManagerStatics *self, HSTRING application)
+static STDMETHODIMP remove_access_for(IBackgroundExecutionManagerStatics *self, HSTRING application)
 {
         return S_OK;
 }
 
 /* What is asked for is granted if the answer is at least that: nobody is above the limits of the broker. */
-static HRESULT request_kind(void *self, BackgroundAccessRequestKind kind, HSTRING reason,
-                            IAsyncOperation_boolean **ret_operation)
+static STDMETHODIMP request_kind(void *self, BackgroundAccessRequestKind kind, HSTRING reason,
+                                 IAsyncOperation_boolean **ret_operation)
 {
         BackgroundAccessStatus status = BackgroundAccessStatus_Unspecified;
         HRESULT hr;
@@ -66,7 +66,7 @@ static HRESULT request_kind(void *self, BackgroundAccessRequestKind kind, HSTRIN
                                   kind == BackgroundAccessRequestKind_AllowedSubjectToSystemPolicy), ret_operation);
 }
 
-static HRESULT get_current_cost(IBackgroundWorkCostStatics *self, BackgroundWorkCostValue *ret_value)
+static STDMETHODIMP get_current_cost(IBackgroundWorkCostStatics *self, BackgroundWorkCostValue *ret_value)
 {
         int cost;
 

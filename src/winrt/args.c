@@ -11,7 +11,7 @@ typedef struct Args {
         int result;
 } Args;
 
-static HRESULT get_instance_id(void *self, GUID *ret_value)
+static STDMETHODIMP get_instance_id(void *self, GUID *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -19,7 +19,7 @@ static HRESULT get_instance_id(void *self, GUID *ret_value)
         return S_OK;
 }
 
-static HRESULT get_progress(IBackgroundTaskProgressEventArgs *self, UINT32 *ret_value)
+static STDMETHODIMP get_progress(IBackgroundTaskProgressEventArgs *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -28,7 +28,7 @@ static HRESULT get_progress(IBackgroundTaskProgressEventArgs *self, UINT32 *ret_
 }
 
 /* What the result of a run is on Windows: HRESULT_FROM_WIN32 of the nearest code. */
-static HRESULT check_result(IBackgroundTaskCompletedEventArgs *self)
+static STDMETHODIMP check_result(IBackgroundTaskCompletedEventArgs *self)
 {
         switch (-((Args *)object_of(self))->result) {
         case ECANCELED:

@@ -35,7 +35,7 @@ static AsyncStatus status_of(const Operation *operation)
 }
 
 /* A handler is set once, and called at once, because the operation is over. */
-static HRESULT put_completed(void *self, void *handler)
+static STDMETHODIMP put_completed(void *self, void *handler)
 {
         Operation *operation = operation_of(self);
         IUnknown *none = NULL;
@@ -51,7 +51,7 @@ static HRESULT put_completed(void *self, void *handler)
         return S_OK;
 }
 
-static HRESULT get_completed(void *self, void **ret_handler)
+static STDMETHODIMP get_completed(void *self, void **ret_handler)
 {
         IUnknown *handler = atomic_load(&operation_of(self)->handler);
 
@@ -73,12 +73,12 @@ static HRESULT take_result(void *self, int *ret_result)
         return operation->hr;
 }
 
-static HRESULT get_number(void *self, int *ret_results)
+static STDMETHODIMP get_number(void *self, int *ret_results)
 {
         return ret_results ? take_result(self, ret_results) : E_POINTER;
 }
 
-static HRESULT get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
+static STDMETHODIMP get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
 {
         int result = 0;
         HRESULT hr;
@@ -90,7 +90,7 @@ static HRESULT get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
         return hr;
 }
 
-static HRESULT get_id(IAsyncInfo *self, UINT32 *ret_value)
+static STDMETHODIMP get_id(IAsyncInfo *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -98,7 +98,7 @@ static HRESULT get_id(IAsyncInfo *self, UINT32 *ret_value)
         return S_OK;
 }
 
-static HRESULT get_status(IAsyncInfo *self, AsyncStatus *ret_value)
+static STDMETHODIMP get_status(IAsyncInfo *self, AsyncStatus *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -106,7 +106,7 @@ static HRESULT get_status(IAsyncInfo *self, AsyncStatus *ret_value)
         return S_OK;
 }
 
-static HRESULT get_error_code(IAsyncInfo *self, HRESULT *ret_value)
+static STDMETHODIMP get_error_code(IAsyncInfo *self, HRESULT *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -115,12 +115,12 @@ static HRESULT get_error_code(IAsyncInfo *self, HRESULT *ret_value)
 }
 
 /* What is over cannot be canceled any more, and that is no error. */
-static HRESULT cancel(IAsyncInfo *self)
+static STDMETHODIMP cancel(IAsyncInfo *self)
 {
         return S_OK;
 }
 
-static HRESULT close_it(IAsyncInfo *self)
+static STDMETHODIMP close_it(IAsyncInfo *self)
 {
         atomic_store(&operation_of(self)->is_closed, true);
         return S_OK;

@@ -59,35 +59,35 @@ static HRESULT set_string(HSTRING *slot, HSTRING value)
         return S_OK;
 }
 
-static HRESULT put_entry_point(IBackgroundTaskBuilder *self, HSTRING value)
+static STDMETHODIMP put_entry_point(IBackgroundTaskBuilder *self, HSTRING value)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
         return set_string(&builder->entry_point, value);
 }
 
-static HRESULT get_entry_point(IBackgroundTaskBuilder *self, HSTRING *ret_value)
+static STDMETHODIMP get_entry_point(IBackgroundTaskBuilder *self, HSTRING *ret_value)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
         return ret_value ? WindowsDuplicateString(builder->entry_point, ret_value) : E_POINTER;
 }
 
-static HRESULT put_name(IBackgroundTaskBuilder *self, HSTRING value)
+static STDMETHODIMP put_name(IBackgroundTaskBuilder *self, HSTRING value)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
         return set_string(&builder->name, value);
 }
 
-static HRESULT get_name(IBackgroundTaskBuilder *self, HSTRING *ret_value)
+static STDMETHODIMP get_name(IBackgroundTaskBuilder *self, HSTRING *ret_value)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
         return ret_value ? WindowsDuplicateString(builder->name, ret_value) : E_POINTER;
 }
 
-static HRESULT set_trigger(IBackgroundTaskBuilder *self, IBackgroundTrigger *trigger)
+static STDMETHODIMP set_trigger(IBackgroundTaskBuilder *self, IBackgroundTrigger *trigger)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
@@ -102,7 +102,7 @@ static HRESULT set_trigger(IBackgroundTaskBuilder *self, IBackgroundTrigger *tri
         return S_OK;
 }
 
-static HRESULT add_condition(IBackgroundTaskBuilder *self, IBackgroundCondition *condition)
+static STDMETHODIMP add_condition(IBackgroundTaskBuilder *self, IBackgroundCondition *condition)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
         int number;
@@ -166,17 +166,18 @@ static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundT
         return hr;
 }
 
-static HRESULT register_it(IBackgroundTaskBuilder *self, IBackgroundTaskRegistration **ret_task)
+static STDMETHODIMP register_it(IBackgroundTaskBuilder *self, IBackgroundTaskRegistration **ret_task)
 {
         return register_as(self, NULL, BGT_IF_EXISTS_DUPLICATE, ret_task);
 }
 
-static HRESULT register_by_name(IBackgroundTaskBuilder6 *self, HSTRING name, IBackgroundTaskRegistration **ret_task)
+static STDMETHODIMP register_by_name(IBackgroundTaskBuilder6 *self, HSTRING name,
+                                     IBackgroundTaskRegistration **ret_task)
 {
         return register_as(self, name, BGT_IF_EXISTS_REPLACE, ret_task);
 }
 
-static HRESULT validate(IBackgroundTaskBuilder6 *self, boolean *ret_value)
+static STDMETHODIMP validate(IBackgroundTaskBuilder6 *self, boolean *ret_value)
 {
         bgt_builder *made = NULL;
         Builder *builder;
@@ -211,11 +212,11 @@ static HRESULT get_flag(void *self, size_t offset, boolean *ret_value)
 }
 
 #define FLAG(name, interface, field)                                            \
-        static HRESULT put_##name(interface *self, boolean value)               \
+        static STDMETHODIMP put_##name(interface *self, boolean value)          \
         {                                                                       \
                 return put_flag(self, offsetof(Builder, field), value);         \
         }                                                                       \
-        static HRESULT get_##name(interface *self, boolean *ret_value)          \
+        static STDMETHODIMP get_##name(interface *self, boolean *ret_value)     \
         {                                                                       \
                 return get_flag(self, offsetof(Builder, field), ret_value);     \
         }
@@ -224,7 +225,7 @@ FLAG(cancel_on_loss, IBackgroundTaskBuilder2, cancel_on_condition_loss)
 FLAG(network_requested, IBackgroundTaskBuilder3, network_requested)
 FLAG(in_standby, IBackgroundTaskBuilder6, in_standby)
 
-static HRESULT set_clsid(IBackgroundTaskBuilder5 *self, GUID clsid)
+static STDMETHODIMP set_clsid(IBackgroundTaskBuilder5 *self, GUID clsid)
 {
         _cleanup_(unlock) Builder *builder = lock(self);
 
@@ -276,7 +277,7 @@ static HRESULT activate(IInspectable **ret_instance)
 }
 
 /* Tasks run whether the machine is in standby or not: there is nothing of its own to be supported. */
-static HRESULT get_standby_supported(IBackgroundTaskBuilderStatics *self, boolean *ret_value)
+static STDMETHODIMP get_standby_supported(IBackgroundTaskBuilderStatics *self, boolean *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;

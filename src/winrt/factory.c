@@ -22,7 +22,7 @@ static Factory factories[FACTORIES_MAX];
 static size_t n_factories;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static HRESULT activate_instance(IActivationFactory *self, IInspectable **ret_instance)
+static STDMETHODIMP activate_instance(IActivationFactory *self, IInspectable **ret_instance)
 {
         const FactoryInfo *info = ((Factory *)object_of(self))->info;
 
@@ -74,45 +74,11 @@ static Factory *find(HSTRING class_name)
         return NULL;
 }
 
-HRESULT RoGetActivationFactory(HSTRING class_name, const IID *iid, void **ret_factory)
+HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory)
 {
-        Factory *factory;
+        Factory *factory = find(class_name);
 
-        if (!ret_factory || !iid)
-                return E_POINTER;
         *ret_factory = NULL;
-        factory = find(class_name);
         return factory ? object_query_interface(object_face(&factory->object, 0), iid, ret_factory) :
                 REGDB_E_CLASSNOTREG;
-}
-
-HRESULT RoActivateInstance(HSTRING class_name, IInspectable **ret_instance)
-{
-        Factory *factory;
-
-        if (!ret_instance)
-                return E_POINTER;
-        *ret_instance = NULL;
-        factory = find(class_name);
-        return factory ? activate_instance(object_face(&factory->object, 0), ret_instance) : REGDB_E_CLASSNOTREG;
-}
-
-/* What a thread was initialised as, and how often. */
-static _Thread_local RO_INIT_TYPE initialised_as;
-static _Thread_local unsigned n_initialised;
-
-HRESULT RoInitialize(RO_INIT_TYPE type)
-{
-        if (type != RO_INIT_SINGLETHREADED && type != RO_INIT_MULTITHREADED)
-                return E_INVALIDARG;
-        if (n_initialised > 0 && initialised_as != type)
-                return RPC_E_CHANGED_MODE;
-        initialised_as = type;
-        return n_initialised++ == 0 ? S_OK : S_FALSE;
-}
-
-void RoUninitialize(void)
-{
-        if (n_initialised > 0)
-                n_initialised--;
 }

@@ -12,3 +12,6 @@ typedef struct FactoryInfo {
 } FactoryInfo;
 
 extern const FactoryInfo value_factories[], builder_factories[], registration_factories[], access_factories[];
+
+/* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */
+HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory);

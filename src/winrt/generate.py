@@ -65,7 +65,7 @@ def c_part(interface, known):
     name = interface.name
     lines = [f'typedef struct {name}Vtbl {{']
     for method in interface.all_methods(known):
-        start = f'        {method.result} (*{method.name})('
+        start = f'        {method.result} (STDMETHODCALLTYPE *{method.name})('
         lines.append(wrapped(f'{start}{method.declaration(name + " *self")});', len(start)))
     lines += [f'}} {name}Vtbl;', f'struct {name} {{', f'        const {name}Vtbl *lpVtbl;', '};', '#ifdef COBJMACROS']
     for method in interface.all_methods(known):
@@ -80,7 +80,7 @@ def cxx_part(interface):
     lines = [f'struct {interface.name}{base} {{']
     for method in interface.methods:
         declaration = method.declaration() if method.parameters else ''
-        start = f'        virtual {method.result} {method.name}('
+        start = f'        virtual {method.result} STDMETHODCALLTYPE {method.name}('
         lines.append(wrapped(f'{start}{declaration}) = 0;', len(start)))
     return lines + ['};']
 

@@ -28,19 +28,19 @@ static void instance_done(Object *object)
         bgt_instance_unref(((Instance *)object)->instance);
 }
 
-static HRESULT get_instance_id(IBackgroundTaskInstance *self, GUID *ret_value)
+static STDMETHODIMP get_instance_id(IBackgroundTaskInstance *self, GUID *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
         return guid_parse(bgt_instance_id(instance_of(self)->instance), ret_value) ? S_OK : E_FAIL;
 }
 
-static HRESULT get_task(IBackgroundTaskInstance *self, IBackgroundTaskRegistration **ret_value)
+static STDMETHODIMP get_task(IBackgroundTaskInstance *self, IBackgroundTaskRegistration **ret_value)
 {
         return ret_value ? registration_wrap(bgt_instance_task(instance_of(self)->instance), ret_value) : E_POINTER;
 }
 
-static HRESULT get_progress(IBackgroundTaskInstance *self, UINT32 *ret_value)
+static STDMETHODIMP get_progress(IBackgroundTaskInstance *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -48,14 +48,14 @@ static HRESULT get_progress(IBackgroundTaskInstance *self, UINT32 *ret_value)
         return S_OK;
 }
 
-static HRESULT put_progress(IBackgroundTaskInstance *self, UINT32 value)
+static STDMETHODIMP put_progress(IBackgroundTaskInstance *self, UINT32 value)
 {
         bgt_instance_set_progress(instance_of(self)->instance, value);
         return S_OK;
 }
 
 /* The triggers that are here tell nothing: system and time triggers do not on Windows either. */
-static HRESULT get_trigger_details(IBackgroundTaskInstance *self, IInspectable **ret_value)
+static STDMETHODIMP get_trigger_details(IBackgroundTaskInstance *self, IInspectable **ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -83,8 +83,8 @@ static void on_canceled(bgt_instance *of, int reason, void *userdata)
                 call_canceled(instance, (IBackgroundTaskCanceledEventHandler *)list.handlers[i], reason);
 }
 
-static HRESULT add_canceled(IBackgroundTaskInstance *self, IBackgroundTaskCanceledEventHandler *handler,
-                            EventRegistrationToken *ret_token)
+static STDMETHODIMP add_canceled(IBackgroundTaskInstance *self, IBackgroundTaskCanceledEventHandler *handler,
+                                 EventRegistrationToken *ret_token)
 {
         Instance *instance = instance_of(self);
         HRESULT hr = events_add(&instance->canceled, (IUnknown *)handler, ret_token);
@@ -94,14 +94,14 @@ static HRESULT add_canceled(IBackgroundTaskInstance *self, IBackgroundTaskCancel
         return hr;
 }
 
-static HRESULT remove_canceled(IBackgroundTaskInstance *self, EventRegistrationToken token)
+static STDMETHODIMP remove_canceled(IBackgroundTaskInstance *self, EventRegistrationToken token)
 {
         events_remove(&instance_of(self)->canceled, token);
         return S_OK;
 }
 
 /* Nothing is suspended or throttled here. */
-static HRESULT get_suspended_count(IBackgroundTaskInstance *self, UINT32 *ret_value)
+static STDMETHODIMP get_suspended_count(IBackgroundTaskInstance *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -109,8 +109,8 @@ static HRESULT get_suspended_count(IBackgroundTaskInstance *self, UINT32 *ret_va
         return S_OK;
 }
 
-static HRESULT get_throttle_count(IBackgroundTaskInstance2 *self, BackgroundTaskThrottleCounter counter,
-                                  UINT32 *ret_value)
+static STDMETHODIMP get_throttle_count(IBackgroundTaskInstance2 *self, BackgroundTaskThrottleCounter counter,
+                                       UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -121,7 +121,7 @@ static HRESULT get_throttle_count(IBackgroundTaskInstance2 *self, BackgroundTask
 }
 
 /* A second Complete() changes nothing. */
-static HRESULT complete(IBackgroundTaskDeferral *self)
+static STDMETHODIMP complete(IBackgroundTaskDeferral *self)
 {
         bgt_deferral_complete(atomic_exchange(&((Deferral *)object_of(self))->deferral, NULL), 0);
         return S_OK;
@@ -139,7 +139,7 @@ static const Class deferral_class = {
         .done = deferral_done, .faces = { { &IID_IBackgroundTaskDeferral, &deferral_vtable, NULL } },
 };
 
-static HRESULT get_deferral(IBackgroundTaskInstance *self, IBackgroundTaskDeferral **ret_deferral)
+static STDMETHODIMP get_deferral(IBackgroundTaskInstance *self, IBackgroundTaskDeferral **ret_deferral)
 {
         Deferral *object;
 

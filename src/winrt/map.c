@@ -50,8 +50,8 @@ static Entry *find(Map *map, const GUID *key)
         return NULL;
 }
 
-static HRESULT lookup(IMapView_GUID_BackgroundTaskRegistration *self, GUID key,
-                      IBackgroundTaskRegistration **ret_value)
+static STDMETHODIMP lookup(IMapView_GUID_BackgroundTaskRegistration *self, GUID key,
+                           IBackgroundTaskRegistration **ret_value)
 {
         Entry *entry;
 
@@ -66,7 +66,7 @@ static HRESULT lookup(IMapView_GUID_BackgroundTaskRegistration *self, GUID key,
         return S_OK;
 }
 
-static HRESULT get_size(IMapView_GUID_BackgroundTaskRegistration *self, UINT32 *ret_value)
+static STDMETHODIMP get_size(IMapView_GUID_BackgroundTaskRegistration *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -74,7 +74,7 @@ static HRESULT get_size(IMapView_GUID_BackgroundTaskRegistration *self, UINT32 *
         return S_OK;
 }
 
-static HRESULT has_key(IMapView_GUID_BackgroundTaskRegistration *self, GUID key, boolean *ret_value)
+static STDMETHODIMP has_key(IMapView_GUID_BackgroundTaskRegistration *self, GUID key, boolean *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -83,9 +83,9 @@ static HRESULT has_key(IMapView_GUID_BackgroundTaskRegistration *self, GUID key,
 }
 
 /* May leave both empty: then there is nothing to be gained from it. */
-static HRESULT split(IMapView_GUID_BackgroundTaskRegistration *self,
-                     IMapView_GUID_BackgroundTaskRegistration **ret_first,
-                     IMapView_GUID_BackgroundTaskRegistration **ret_second)
+static STDMETHODIMP split(IMapView_GUID_BackgroundTaskRegistration *self,
+                          IMapView_GUID_BackgroundTaskRegistration **ret_first,
+                          IMapView_GUID_BackgroundTaskRegistration **ret_second)
 {
         if (!ret_first || !ret_second)
                 return E_POINTER;
@@ -93,7 +93,7 @@ static HRESULT split(IMapView_GUID_BackgroundTaskRegistration *self,
         return S_OK;
 }
 
-static HRESULT pair_get_key(IKeyValuePair_GUID_BackgroundTaskRegistration *self, GUID *ret_value)
+static STDMETHODIMP pair_get_key(IKeyValuePair_GUID_BackgroundTaskRegistration *self, GUID *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -101,8 +101,8 @@ static HRESULT pair_get_key(IKeyValuePair_GUID_BackgroundTaskRegistration *self,
         return S_OK;
 }
 
-static HRESULT pair_get_value(IKeyValuePair_GUID_BackgroundTaskRegistration *self,
-                              IBackgroundTaskRegistration **ret_value)
+static STDMETHODIMP pair_get_value(IKeyValuePair_GUID_BackgroundTaskRegistration *self,
+                                   IBackgroundTaskRegistration **ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -142,15 +142,15 @@ static HRESULT get_pair(Map *map, size_t position, IKeyValuePair_GUID_Background
         return S_OK;
 }
 
-static HRESULT get_current(IIterator_GUID_BackgroundTaskRegistration *self,
-                           IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pair)
+static STDMETHODIMP get_current(IIterator_GUID_BackgroundTaskRegistration *self,
+                                IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pair)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
         return ret_pair ? get_pair(iterator->map, atomic_load(&iterator->position), ret_pair) : E_POINTER;
 }
 
-static HRESULT get_has_current(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
+static STDMETHODIMP get_has_current(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
@@ -160,7 +160,7 @@ static HRESULT get_has_current(IIterator_GUID_BackgroundTaskRegistration *self, 
         return S_OK;
 }
 
-static HRESULT move_next(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
+static STDMETHODIMP move_next(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
@@ -171,8 +171,8 @@ static HRESULT move_next(IIterator_GUID_BackgroundTaskRegistration *self, boolea
         return get_has_current(self, ret_value);
 }
 
-static HRESULT get_many(IIterator_GUID_BackgroundTaskRegistration *self, UINT32 size,
-                        IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pairs, UINT32 *ret_n)
+static STDMETHODIMP get_many(IIterator_GUID_BackgroundTaskRegistration *self, UINT32 size,
+                             IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pairs, UINT32 *ret_n)
 {
         Iterator *iterator = (Iterator *)object_of(self);
         HRESULT hr = S_OK;
@@ -207,8 +207,8 @@ static const Class iterator_class = {
         .faces = { { &IID_IIterator_GUID_BackgroundTaskRegistration, &iterator_vtable, NULL } },
 };
 
-static HRESULT first(IIterable_GUID_BackgroundTaskRegistration *self,
-                     IIterator_GUID_BackgroundTaskRegistration **ret_iterator)
+static STDMETHODIMP first(IIterable_GUID_BackgroundTaskRegistration *self,
+                          IIterator_GUID_BackgroundTaskRegistration **ret_iterator)
 {
         Iterator *iterator;
 

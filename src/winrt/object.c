@@ -54,7 +54,7 @@ void object_unref(Object *object)
 Object *object_of_class(void *unknown, const Class *class_)
 {
         const struct {
-                HRESULT (*query_interface)(void *self, const IID *iid, void **ret_object);
+                HRESULT (STDMETHODCALLTYPE *query_interface)(void *self, const IID *iid, void **ret_object);
         } *const *vtable = unknown;
         Object *object;
 
@@ -65,7 +65,7 @@ Object *object_of_class(void *unknown, const Class *class_)
         return object->class_ == class_ ? object : NULL;
 }
 
-HRESULT object_query_interface(void *self, const IID *iid, void **ret_object)
+STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_object)
 {
         Object *object = object_of(self);
         size_t i;
@@ -91,12 +91,12 @@ HRESULT object_query_interface(void *self, const IID *iid, void **ret_object)
         return S_OK;
 }
 
-ULONG object_add_ref(void *self)
+STDMETHODIMP_(ULONG) object_add_ref(void *self)
 {
         return atomic_load(&object_ref(object_of(self))->n_ref);
 }
 
-ULONG object_release(void *self)
+STDMETHODIMP_(ULONG) object_release(void *self)
 {
         Object *object = object_of(self);
         ULONG n = atomic_load(&object->n_ref);
@@ -105,7 +105,7 @@ ULONG object_release(void *self)
         return n > 0 ? n - 1 : 0;
 }
 
-HRESULT object_get_iids(void *self, ULONG *ret_n, IID **ret_iids)
+STDMETHODIMP object_get_iids(void *self, ULONG *ret_n, IID **ret_iids)
 {
         const Class *class_ = object_of(self)->class_;
         ULONG n = 0;
@@ -123,7 +123,7 @@ HRESULT object_get_iids(void *self, ULONG *ret_n, IID **ret_iids)
         return S_OK;
 }
 
-HRESULT object_get_class_name(void *self, HSTRING *ret_name)
+STDMETHODIMP object_get_class_name(void *self, HSTRING *ret_name)
 {
         const WCHAR *name = object_of(self)->class_->name;
         UINT32 n = 0;
@@ -138,22 +138,12 @@ HRESULT object_get_class_name(void *self, HSTRING *ret_name)
         return WindowsCreateString(name, n, ret_name);
 }
 
-HRESULT object_get_trust_level(void *self, TrustLevel *ret_level)
+STDMETHODIMP object_get_trust_level(void *self, TrustLevel *ret_level)
 {
         if (!ret_level)
                 return E_POINTER;
         *ret_level = BaseTrust;
         return S_OK;
-}
-
-void *CoTaskMemAlloc(size_t size)
-{
-        return malloc(size);
-}
-
-void CoTaskMemFree(void *memory)
-{
-        free(memory);
 }
 
 void guid_format(GUID guid, char ret_text[BGT_ID_SIZE])

@@ -65,12 +65,12 @@ static inline Object *object_of(const void *face)
 Object *object_of_class(void *unknown, const Class *class_);
 
 /* The first slots of every vtable. */
-HRESULT object_query_interface(void *self, const IID *iid, void **ret_object);
-ULONG object_add_ref(void *self);
-ULONG object_release(void *self);
-HRESULT object_get_iids(void *self, ULONG *ret_n, IID **ret_iids);
-HRESULT object_get_class_name(void *self, HSTRING *ret_name);
-HRESULT object_get_trust_level(void *self, TrustLevel *ret_level);
+STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_object);
+STDMETHODIMP_(ULONG) object_add_ref(void *self);
+STDMETHODIMP_(ULONG) object_release(void *self);
+STDMETHODIMP object_get_iids(void *self, ULONG *ret_n, IID **ret_iids);
+STDMETHODIMP object_get_class_name(void *self, HSTRING *ret_name);
+STDMETHODIMP object_get_trust_level(void *self, TrustLevel *ret_level);
 
 #define UNKNOWN_SLOTS                                                   \
         .QueryInterface = (void *)object_query_interface,               \

@@ -51,26 +51,26 @@ HRESULT registration_wrap(bgt_registration *task, IBackgroundTaskRegistration **
         return S_OK;
 }
 
-static HRESULT get_task_id(IBackgroundTaskRegistration *self, GUID *ret_value)
+static STDMETHODIMP get_task_id(IBackgroundTaskRegistration *self, GUID *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
         return guid_parse(bgt_registration_id(registration_of(self)->task), ret_value) ? S_OK : E_FAIL;
 }
 
-static HRESULT get_name(IBackgroundTaskRegistration *self, HSTRING *ret_value)
+static STDMETHODIMP get_name(IBackgroundTaskRegistration *self, HSTRING *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
         return string_from_utf8(bgt_registration_name(registration_of(self)->task), ret_value);
 }
 
-static HRESULT unregister(IBackgroundTaskRegistration *self, boolean cancel_task)
+static STDMETHODIMP unregister(IBackgroundTaskRegistration *self, boolean cancel_task)
 {
         return hresult_from(bgt_registration_unregister(registration_of(self)->task, cancel_task));
 }
 
-static HRESULT get_trigger(IBackgroundTaskRegistration2 *self, IBackgroundTrigger **ret_value)
+static STDMETHODIMP get_trigger(IBackgroundTaskRegistration2 *self, IBackgroundTrigger **ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -116,8 +116,8 @@ static void on_completed(bgt_registration *task, const char *run, int result, co
         object_unref(&registration->object);
 }
 
-static HRESULT add_progress(IBackgroundTaskRegistration *self, IBackgroundTaskProgressEventHandler *handler,
-                            EventRegistrationToken *ret_token)
+static STDMETHODIMP add_progress(IBackgroundTaskRegistration *self, IBackgroundTaskProgressEventHandler *handler,
+                                 EventRegistrationToken *ret_token)
 {
         Registration *registration = registration_of(self);
         HRESULT hr = events_add(&registration->progress, (IUnknown *)handler, ret_token);
@@ -129,14 +129,14 @@ static HRESULT add_progress(IBackgroundTaskRegistration *self, IBackgroundTaskPr
         return hr;
 }
 
-static HRESULT remove_progress(IBackgroundTaskRegistration *self, EventRegistrationToken token)
+static STDMETHODIMP remove_progress(IBackgroundTaskRegistration *self, EventRegistrationToken token)
 {
         events_remove(&registration_of(self)->progress, token);
         return S_OK;
 }
 
-static HRESULT add_completed(IBackgroundTaskRegistration *self, IBackgroundTaskCompletedEventHandler *handler,
-                             EventRegistrationToken *ret_token)
+static STDMETHODIMP add_completed(IBackgroundTaskRegistration *self, IBackgroundTaskCompletedEventHandler *handler,
+                                  EventRegistrationToken *ret_token)
 {
         Registration *registration = registration_of(self);
         HRESULT hr = events_add(&registration->completed, (IUnknown *)handler, ret_token);
@@ -148,7 +148,7 @@ static HRESULT add_completed(IBackgroundTaskRegistration *self, IBackgroundTaskC
         return hr;
 }
 
-static HRESULT remove_completed(IBackgroundTaskRegistration *self, EventRegistrationToken token)
+static STDMETHODIMP remove_completed(IBackgroundTaskRegistration *self, EventRegistrationToken token)
 {
         events_remove(&registration_of(self)->completed, token);
         return S_OK;
@@ -173,8 +173,8 @@ static const Class registration_class = {
                    { &IID_IBackgroundTaskRegistration2, &vtable2, NULL } },
 };
 
-static HRESULT get_all_tasks(IBackgroundTaskRegistrationStatics *self,
-                             IMapView_GUID_BackgroundTaskRegistration **ret_tasks)
+static STDMETHODIMP get_all_tasks(IBackgroundTaskRegistrationStatics *self,
+                                  IMapView_GUID_BackgroundTaskRegistration **ret_tasks)
 {
         bgt_registration **list;
         HRESULT hr;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Class objects of the process: a factory of COM behind a class of libbgtask. */
+/* Class objects of the process: a factory of COM behind a class of libbgtask. Wine has its own. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,7 +67,8 @@ static int run_it(bgt_instance *instance, void *object)
 
 static const bgt_class class_ = { .size = sizeof class_, .create = create, .run = run_it, .destroy = destroy };
 
-HRESULT CoRegisterClassObject(const CLSID *clsid, IUnknown *factory, DWORD context, DWORD flags, DWORD *ret_cookie)
+HRESULT WINAPI CoRegisterClassObject(const CLSID *clsid, IUnknown *factory, DWORD context, DWORD flags,
+                                     DWORD *ret_cookie)
 {
         ClassObject *object;
         char text[BGT_ID_SIZE];
@@ -97,7 +98,7 @@ HRESULT CoRegisterClassObject(const CLSID *clsid, IUnknown *factory, DWORD conte
         return S_OK;
 }
 
-HRESULT CoRevokeClassObject(DWORD cookie)
+HRESULT WINAPI CoRevokeClassObject(DWORD cookie)
 {
         ClassObject *found = NULL;
 
@@ -116,22 +117,22 @@ HRESULT CoRevokeClassObject(DWORD cookie)
         return S_OK;
 }
 
-HRESULT CoSuspendClassObjects(void)
+HRESULT WINAPI CoSuspendClassObjects(void)
 {
         return hresult_from(bgt_server_suspend(NULL));
 }
 
-HRESULT CoResumeClassObjects(void)
+HRESULT WINAPI CoResumeClassObjects(void)
 {
         return hresult_from(bgt_server_resume(NULL));
 }
 
-ULONG CoAddRefServerProcess(void)
+ULONG WINAPI CoAddRefServerProcess(void)
 {
         return bgt_server_add_ref_process(NULL);
 }
 
-ULONG CoReleaseServerProcess(void)
+ULONG WINAPI CoReleaseServerProcess(void)
 {
         return bgt_server_release_process(NULL);
 }

@@ -29,7 +29,7 @@ static bgt_trigger *trigger_of(void *self)
         return ((Trigger *)object_of(self))->trigger;
 }
 
-static HRESULT get_one_shot(void *self, boolean *ret_value)
+static STDMETHODIMP get_one_shot(void *self, boolean *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -37,7 +37,7 @@ static HRESULT get_one_shot(void *self, boolean *ret_value)
         return S_OK;
 }
 
-static HRESULT get_freshness_time(void *self, UINT32 *ret_value)
+static STDMETHODIMP get_freshness_time(void *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -45,7 +45,7 @@ static HRESULT get_freshness_time(void *self, UINT32 *ret_value)
         return S_OK;
 }
 
-static HRESULT get_trigger_type(ISystemTrigger *self, SystemTriggerType *ret_value)
+static STDMETHODIMP get_trigger_type(ISystemTrigger *self, SystemTriggerType *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -53,14 +53,14 @@ static HRESULT get_trigger_type(ISystemTrigger *self, SystemTriggerType *ret_val
         return S_OK;
 }
 
-static HRESULT get_trigger_id(ICustomSystemEventTrigger *self, HSTRING *ret_value)
+static STDMETHODIMP get_trigger_id(ICustomSystemEventTrigger *self, HSTRING *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
         return string_from_utf8(bgt_trigger_id(trigger_of(self)), ret_value);
 }
 
-static HRESULT get_recurrence(ICustomSystemEventTrigger *self, CustomSystemEventTriggerRecurrence *ret_value)
+static STDMETHODIMP get_recurrence(ICustomSystemEventTrigger *self, CustomSystemEventTriggerRecurrence *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -69,7 +69,7 @@ static HRESULT get_recurrence(ICustomSystemEventTrigger *self, CustomSystemEvent
         return S_OK;
 }
 
-static HRESULT request(IApplicationTrigger *self, IAsyncOperation_ApplicationTriggerResult **ret_operation)
+static STDMETHODIMP request(IApplicationTrigger *self, IAsyncOperation_ApplicationTriggerResult **ret_operation)
 {
         int result = BGT_REQUEST_UNKNOWN_ERROR;
         HRESULT hr;
@@ -81,8 +81,8 @@ static HRESULT request(IApplicationTrigger *self, IAsyncOperation_ApplicationTri
 }
 
 /* There is no ValueSet here that could hold any. */
-static HRESULT request_with(IApplicationTrigger *self, IInspectable *arguments,
-                            IAsyncOperation_ApplicationTriggerResult **ret_operation)
+static STDMETHODIMP request_with(IApplicationTrigger *self, IInspectable *arguments,
+                                 IAsyncOperation_ApplicationTriggerResult **ret_operation)
 {
         return arguments ? E_NOTIMPL : request(self, ret_operation);
 }
@@ -175,19 +175,20 @@ bgt_trigger *value_trigger(IBackgroundTrigger *trigger)
         return NULL;
 }
 
-static HRESULT create_time(ITimeTriggerFactory *self, UINT32 minutes, boolean one_shot, ITimeTrigger **ret_trigger)
+static STDMETHODIMP create_time(ITimeTriggerFactory *self, UINT32 minutes, boolean one_shot,
+                                ITimeTrigger **ret_trigger)
 {
         return ret_trigger ? wrap(bgt_trigger_time(minutes, one_shot), 0, ret_trigger) : E_POINTER;
 }
 
-static HRESULT create_maintenance(IMaintenanceTriggerFactory *self, UINT32 minutes, boolean one_shot,
-                                  IMaintenanceTrigger **ret_trigger)
+static STDMETHODIMP create_maintenance(IMaintenanceTriggerFactory *self, UINT32 minutes, boolean one_shot,
+                                       IMaintenanceTrigger **ret_trigger)
 {
         return ret_trigger ? wrap(bgt_trigger_maintenance(minutes, one_shot), 0, ret_trigger) : E_POINTER;
 }
 
-static HRESULT create_system(ISystemTriggerFactory *self, SystemTriggerType type, boolean one_shot,
-                             ISystemTrigger **ret_trigger)
+static STDMETHODIMP create_system(ISystemTriggerFactory *self, SystemTriggerType type, boolean one_shot,
+                                  ISystemTrigger **ret_trigger)
 {
         return ret_trigger ? wrap(bgt_trigger_system((int)type, one_shot), 0, ret_trigger) : E_POINTER;
 }
@@ -197,8 +198,9 @@ static HRESULT activate_application(IInspectable **ret_instance)
         return wrap(bgt_trigger_application(), 0, ret_instance);
 }
 
-static HRESULT create_custom(ICustomSystemEventTriggerFactory *self, HSTRING id,
-                             CustomSystemEventTriggerRecurrence recurrence, ICustomSystemEventTrigger **ret_trigger)
+static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRING id,
+                                  CustomSystemEventTriggerRecurrence recurrence,
+                                  ICustomSystemEventTrigger **ret_trigger)
 {
         _cleanup_(freep) char *text = string_to_utf8(id);
 
@@ -211,7 +213,7 @@ static HRESULT create_custom(ICustomSystemEventTriggerFactory *self, HSTRING id,
                     ret_trigger);
 }
 
-static HRESULT get_condition_type(ISystemCondition *self, SystemConditionType *ret_value)
+static STDMETHODIMP get_condition_type(ISystemCondition *self, SystemConditionType *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -226,8 +228,8 @@ static const Class condition_class = {
                    { &IID_IBackgroundCondition, &value_plain_vtable, NULL } },
 };
 
-static HRESULT create_condition(ISystemConditionFactory *self, SystemConditionType type,
-                                ISystemCondition **ret_condition)
+static STDMETHODIMP create_condition(ISystemConditionFactory *self, SystemConditionType type,
+                                     ISystemCondition **ret_condition)
 {
         Condition *condition;
 

@@ -281,20 +281,20 @@ static void all_tasks_is_a_view_of_this_moment(void)
 static int n_answers;
 static AsyncStatus answered;
 
-static HRESULT handler_query(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self, const IID *iid,
-                             void **ret_object)
+static STDMETHODIMP handler_query(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self, const IID *iid,
+                                  void **ret_object)
 {
         *ret_object = self;
         return S_OK;
 }
 
-static ULONG handler_count(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self)
+static STDMETHODIMP_(ULONG) handler_count(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self)
 {
         return 2;
 }
 
-static HRESULT handler_invoke(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self,
-                              IAsyncOperation_ApplicationTriggerResult *operation, AsyncStatus status)
+static STDMETHODIMP handler_invoke(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self,
+                                   IAsyncOperation_ApplicationTriggerResult *operation, AsyncStatus status)
 {
         n_answers++;
         answered = status;

@@ -20,13 +20,13 @@ static HRESULT checked;
 static char seen_name[32];
 
 /* An object without data: every method of IUnknown does nothing. */
-static HRESULT query(void *self, const IID *iid, void **ret_object)
+static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
 {
         *ret_object = self;
         return S_OK;
 }
 
-static ULONG count_reference(void *self)
+static STDMETHODIMP_(ULONG) count_reference(void *self)
 {
         return 2;
 }
@@ -36,8 +36,8 @@ static ULONG count_reference(void *self)
         .AddRef = (void *)count_reference,              \
         .Release = (void *)count_reference
 
-static HRESULT on_canceled(IBackgroundTaskCanceledEventHandler *self, IBackgroundTaskInstance *sender,
-                           BackgroundTaskCancellationReason why)
+static STDMETHODIMP on_canceled(IBackgroundTaskCanceledEventHandler *self, IBackgroundTaskInstance *sender,
+                                BackgroundTaskCancellationReason why)
 {
         reason = why;
         gate_raise(&told);
@@ -47,8 +47,8 @@ static HRESULT on_canceled(IBackgroundTaskCanceledEventHandler *self, IBackgroun
 static const IBackgroundTaskCanceledEventHandlerVtbl canceled_vtable = { FIXED_SLOTS, .Invoke = on_canceled };
 static IBackgroundTaskCanceledEventHandler canceled_handler = { &canceled_vtable };
 
-static HRESULT on_progress(IBackgroundTaskProgressEventHandler *self, IBackgroundTaskRegistration *sender,
-                           IBackgroundTaskProgressEventArgs *args)
+static STDMETHODIMP on_progress(IBackgroundTaskProgressEventHandler *self, IBackgroundTaskRegistration *sender,
+                                IBackgroundTaskProgressEventArgs *args)
 {
         (void)IBackgroundTaskProgressEventArgs_get_Progress(args, &last_progress);
         gate_raise(&progressed);
@@ -58,8 +58,8 @@ static HRESULT on_progress(IBackgroundTaskProgressEventHandler *self, IBackgroun
 static const IBackgroundTaskProgressEventHandlerVtbl progress_vtable = { FIXED_SLOTS, .Invoke = on_progress };
 static IBackgroundTaskProgressEventHandler progress_handler = { &progress_vtable };
 
-static HRESULT on_completed(IBackgroundTaskCompletedEventHandler *self, IBackgroundTaskRegistration *sender,
-                            IBackgroundTaskCompletedEventArgs *args)
+static STDMETHODIMP on_completed(IBackgroundTaskCompletedEventHandler *self, IBackgroundTaskRegistration *sender,
+                                 IBackgroundTaskCompletedEventArgs *args)
 {
         checked = IBackgroundTaskCompletedEventArgs_CheckResult(args);
         gate_raise(&completed);
@@ -85,7 +85,7 @@ static void see_name(IBackgroundTaskInstance *instance)
         IBackgroundTaskRegistration_Release(task);
 }
 
-static HRESULT run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
+static STDMETHODIMP run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
 {
         EventRegistrationToken token;
 
@@ -104,7 +104,7 @@ static HRESULT run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
 static const IBackgroundTaskVtbl task_vtable = { FIXED_SLOTS, .Run = run };
 static IBackgroundTask the_task = { &task_vtable };
 
-static HRESULT create_instance(IClassFactory *self, IUnknown *outer, const IID *iid, void **ret_object)
+static STDMETHODIMP create_instance(IClassFactory *self, IUnknown *outer, const IID *iid, void **ret_object)
 {
         if (outer)
                 return CLASS_E_NOAGGREGATION;
@@ -114,7 +114,7 @@ static HRESULT create_instance(IClassFactory *self, IUnknown *outer, const IID *
         return S_OK;
 }
 
-static HRESULT lock_server(IClassFactory *self, BOOL lock)
+static STDMETHODIMP lock_server(IClassFactory *self, BOOL lock)
 {
         return S_OK;
 }
