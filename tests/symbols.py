@@ -13,7 +13,7 @@ from tap import Tap
 PURE = re.compile(
     r'malloc|calloc|realloc|reallocarray|free|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_'
     r'|mem(cpy|move|set|cmp|chr|mem)|__mem\w+_chk|str(len|nlen|cmp|ncmp|chr|rchr|dup|ndup|spn|cspn|str)'
-    r'|qsort|qsort_r|bsearch|vsnprintf|error_\w+|utf8_\w+|crc32c|sha1|sha256|hmac_sha256|siphash24'
+    r'|qsort|qsort_r|bsearch|vsnprintf|error_\w+|support_works|utf8_\w+|crc32c|sha1|sha256|hmac_sha256|siphash24'
     r'|zone_name_is_valid|uuid_(parse|format|v5|v7)|big_calloc|buffer_(reserve|append|consume|done)'
     r'|(heap|queue|map)_\w+'
     r'|__(asan|ubsan|tsan|sanitizer)_\w+')

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/file-watch.h"
+#include "base/support.h"
 #include "bus/settings.h"
 
 void refuse(Refusal *refusal, Error error, const char *format, ...)
@@ -78,11 +79,26 @@ static uint64_t default_window(uint64_t period_usec)
         return MIN(period_usec / 10, USEC_PER_MINUTE);
 }
 
+/* What Windows has and Linux has not; true if it was refused. */
+static bool refuse_unsupported(TermList list, const char *name, Refusal *refusal)
+{
+        char sentence[SUPPORT_SENTENCE_MAX];
+        SupportRow row;
+
+        if (!support_find(list, name, &row) || row.source)
+                return false;
+        support_format_refusal(&row, sentence);
+        refuse(refusal, ERROR_TRIGGER_NOT_SUPPORTED, "%s", sentence);
+        return true;
+}
+
 static void read_trigger_kind(const char *kind, Trigger *trigger, Refusal *refusal)
 {
         size_t n = strlen(kind);
         int number = term_number(TERM_TRIGGER, kind);
 
+        if (refuse_unsupported(TERM_TRIGGER, kind, refusal))
+                return;
         if (number >= 0)
                 trigger->kind = (uint8_t)number;
         else if (n == 0)
@@ -109,6 +125,8 @@ static void read_trigger_option(Reader *r, const char *key, const char *type, Tr
                 *window_set = true;
         } else if (trigger->kind == TRIGGER_SYSTEM && strcmp(key, "type") == 0) {
                 trigger->system_type = read_term(r, TERM_SYSTEM, key, type, refusal);
+                if (trigger->system_type > 0)
+                        (void)refuse_unsupported(TERM_SYSTEM, term_name(TERM_SYSTEM, trigger->system_type), refusal);
         } else if ((trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && strcmp(key, "id") == 0) ||
                    (trigger->kind == TRIGGER_CALENDAR && strcmp(key, "expression") == 0)) {
                 trigger->text = read_string(r, key, type, refusal);

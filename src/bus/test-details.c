@@ -178,7 +178,8 @@ static void a_trigger_is_read_or_refused_with_a_sentence(void **state)
                 { "interval", "freshness-minutes", 15, ERROR_INVALID_ARGUMENT, "no property \"freshness-minutes\"" },
                 { "interval", "periods", 15, ERROR_INVALID_ARGUMENT, "no property \"periods\"" },
                 { "interwal", "period", 15, ERROR_INVALID_ARGUMENT, "no trigger of the kind \"interwal\"" },
-                { "GeovisitTrigger", NULL, 0, ERROR_TRIGGER_NOT_SUPPORTED, "GeovisitTrigger has no meaning here" },
+                { "GeovisitTrigger", NULL, 0, ERROR_TRIGGER_NOT_SUPPORTED, "GeovisitTrigger cannot fire here:" },
+                { "PigeonTrigger", NULL, 0, ERROR_TRIGGER_NOT_SUPPORTED, "a PigeonTrigger has no meaning here" },
                 { "TimeTrigger", "one-shot", 1, ERROR_INVALID_ARGUMENT, "must have the type 'b'" },
         };
 

@@ -109,8 +109,8 @@ int cli_usage(const Verb *verb, const char *format, ...) _printf_(2, 3);
 int cli_parse_number(const Verb *verb, const char *option, const char *what, const char *text, uint32_t *ret);
 /* The number of a term; that of otherwise if text is NULL. */
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret);
-/* The trigger of an event by its name. Returns EXIT_OK or says what is wrong. */
-int cli_trigger_on(const Verb *verb, const char *event, bool once, bgt_trigger **ret);
+/* What --on names: a TRIGGER_x, and of TRIGGER_SYSTEM the SYSTEM_x, else 0. */
+int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The name or the number of a REASON_x. */
 int cli_parse_reason(const Verb *verb, const char *text, int otherwise, int *ret);
 int cli_unknown_term(const Verb *verb, const char *option, TermList list, const char *text);

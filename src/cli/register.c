@@ -57,17 +57,13 @@ typedef struct Arguments {
         bool application, once, in_process, flat, cancel_on_condition_loss;
 } Arguments;
 
-int cli_trigger_on(const Verb *verb, const char *event, bool once, bgt_trigger **ret)
+static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
 {
-        int kind = term_number(TERM_TRIGGER, event), type = term_number(TERM_SYSTEM, event);
+        int kind, type, status = cli_parse_event(verb, a->on, &kind, &type);
 
-        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME)
-                *ret = bgt_trigger_event(kind, once);
-        else if (type >= 0)
-                *ret = bgt_trigger_system(type, once);
-        else
-                return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
-        return EXIT_OK;
+        if (status == EXIT_OK)
+                *ret = type > 0 ? bgt_trigger_system(type, a->once) : bgt_trigger_event(kind, a->once);
+        return status;
 }
 
 /* Paths separated by ':'; those that do not begin with '/' are of the current folder. */
@@ -109,7 +105,7 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
         } else if (a->maintenance) {
                 *ret = bgt_trigger_maintenance(minutes, a->once);
         } else if (a->on) {
-                int r = cli_trigger_on(verb, a->on, a->once, ret);
+                int r = make_event(verb, a, ret);
 
                 if (r != EXIT_OK)
                         return r;

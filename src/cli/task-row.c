@@ -51,14 +51,12 @@ static int set_minutes(const Verb *verb, const char *option, const char *text, b
 /* Events of the machine that are triggers of their own kind, or one of the SystemTriggers. */
 static int set_event(const Verb *verb, const char *event, bgt_record *trigger)
 {
-        int kind = term_number(TERM_TRIGGER, event);
+        int kind, type;
 
-        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME)
-                return set(bgt_record_set_string(trigger, "kind", event));
-        if (term_number(TERM_SYSTEM, event) < 0)
-                return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
-        return set(bgt_record_set_string(trigger, "kind", "SystemTrigger")) ||
-               set(bgt_record_set_string(trigger, "type", event));
+        if (cli_parse_event(verb, event, &kind, &type))
+                return EXIT_USAGE;
+        return set(bgt_record_set_string(trigger, "kind", term_name(TERM_TRIGGER, kind))) ||
+               (type > 0 && set(bgt_record_set_string(trigger, "type", term_name(TERM_SYSTEM, type))));
 }
 
 static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trigger)

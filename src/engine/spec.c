@@ -2,6 +2,7 @@
 
 /* What a registration is made of: the checks of docs/semantics.md, section 2, and the packed form in a Task. */
 
+#include "base/support.h"
 #include "base/utf8.h"
 #include "engine/parts.h"
 
@@ -9,12 +10,6 @@
 #define LABEL_MAX_BYTES 64
 /* What the other rooms keep with a registration; the bus refuses messages long before. */
 #define TEXT_MAX_BYTES (1024 * 1024)
-
-static const uint32_t supported_system_types =
-        1u << SYSTEM_USER_PRESENT | 1u << SYSTEM_USER_AWAY | 1u << SYSTEM_NETWORK_STATE_CHANGE |
-        1u << SYSTEM_INTERNET_AVAILABLE | 1u << SYSTEM_SESSION_CONNECTED | 1u << SYSTEM_SERVICING_COMPLETE |
-        1u << SYSTEM_LOCK_SCREEN_APPLICATION_ADDED | 1u << SYSTEM_LOCK_SCREEN_APPLICATION_REMOVED |
-        1u << SYSTEM_TIME_ZONE_CHANGE | 1u << SYSTEM_BACKGROUND_WORK_COST_CHANGE | 1u << SYSTEM_POWER_STATE_CHANGE;
 
 static const uint32_t known_conditions =
         CONDITION_BIT(CONDITION_USER_PRESENT) | CONDITION_BIT(CONDITION_USER_NOT_PRESENT) |
@@ -45,23 +40,8 @@ static bool is_timer(uint8_t kind)
 
 static bool is_supported(const Trigger *trigger)
 {
-        switch (trigger->kind) {
-        case TRIGGER_TIME:
-        case TRIGGER_MAINTENANCE:
-        case TRIGGER_INTERVAL:
-        case TRIGGER_CALENDAR:
-        case TRIGGER_APPLICATION:
-        case TRIGGER_CUSTOM_SYSTEM_EVENT:
-        case TRIGGER_STORAGE_CONTENT_CHANGED:
-        case TRIGGER_BOOT:
-        case TRIGGER_LOGIN:
-        case TRIGGER_RESUME:
-                return true;
-        case TRIGGER_SYSTEM:
-                return supported_system_types & 1u << trigger->system_type;
-        default:
-                return false;
-        }
+        return support_works(TERM_TRIGGER, trigger->kind) &&
+               (trigger->kind != TRIGGER_SYSTEM || support_works(TERM_SYSTEM, trigger->system_type));
 }
 
 static bool is_known_kind(uint8_t kind)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "manifest/names.h"
+#include "manifest/task-types.h"
 #include "manifest/windows.h"
 
 char *build_strdup(Builder *b, const char *s)
@@ -250,6 +251,7 @@ static void build_package(Builder *b, const XmlElement *package)
         for (; e; e = xml_next(e, XML_NS_FOUNDATION, "Application"))
                 build_application(b, e);
         build_servers(b, package);
+        task_types_check(package, b->problems);
         if (b->problems->windows)
                 windows_check(package, b->problems->file, b->problems);
 }

@@ -81,6 +81,11 @@ static void mistakes_in_the_rest_of_the_package_are_warnings(void **state)
                   PACKAGE_END },
                 { RULE_CAPABILITY_NAME, 3, NULL, PACKAGE_START IDENTITY
                   "<Capabilities><Capability/></Capabilities>" APPLICATION(GOOD_SERVER) PACKAGE_END },
+                { RULE_TASK_TYPE, 5, "location", PACKAGE_START IDENTITY
+                  "<Applications><Application Id='A'><Extensions>\n"
+                  "<Extension Category='windows.backgroundTasks' EntryPoint='A.B'><BackgroundTasks>\n"
+                  "<Task Type='timer'/><Task Type='location'/></BackgroundTasks></Extension>"
+                  GOOD_SERVER "</Extensions></Application></Applications>" PACKAGE_END },
         };
 
         check_cases(cases, ELEMENTSOF(cases));

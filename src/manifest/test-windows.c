@@ -136,7 +136,8 @@ static void a_package_that_windows_accepts_has_no_problem(void **state)
                 _cleanup_(manifest_freep) Manifest *m = NULL;
 
                 assert_int_equal(manifest_parse(texts[i], strlen(texts[i]), NULL, &m, &problems), 0);
-                if (problems.n_items > 0)
+                /* A Type that Windows takes may have no trigger here: a warning. */
+                if (problems.n_found[MANIFEST_ERROR] + problems.n_found[MANIFEST_WINDOWS] > 0)
                         fail_msg("text %zu: %s", i, format_all(&problems));
         }
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What --on names. */
+
+#include "base/support.h"
+#include "cli/cli.h"
+
+/* Names of Windows that no option of this kind can give: refused, or given by another option. */
+static int explain_event(const Verb *verb, const SupportRow *row)
+{
+        char sentence[SUPPORT_SENTENCE_MAX];
+
+        if (row->source)
+                return cli_usage(verb, "--on: %s is given by %s", row->name, row->use);
+        support_format_refusal(row, sentence);
+        return cli_usage(verb, "%s", sentence);
+}
+
+int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type)
+{
+        int kind = term_number(TERM_TRIGGER, event), type = term_number(TERM_SYSTEM, event);
+        SupportRow row;
+
+        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME) {
+                *ret_kind = kind;
+                *ret_type = 0;
+                return EXIT_OK;
+        }
+        if (support_works(TERM_SYSTEM, type)) {
+                *ret_kind = TRIGGER_SYSTEM;
+                *ret_type = type;
+                return EXIT_OK;
+        }
+        if (support_find(TERM_SYSTEM, event, &row) || support_find(TERM_TRIGGER, event, &row))
+                return explain_event(verb, &row);
+        return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
+}
