@@ -26,8 +26,13 @@ SANITIZER_MMAP_BITS = 28
 LOG_LINES = 80
 
 
-# The long tests and those of the source tree itself (suite house) run once, in the first stage.
-ONCE = ('long', 'house')
+# What repeats until a race would have shown itself (suite once) and the tests of the source tree itself (suite house)
+# run in the first stage only.
+ONCE = ('once', 'house')
+# --long multiplies the counts of all tests that repeat, and a test may take so much longer.
+LONG_FACTOR = 10
+# Tests wait for disks and timers more than they compute.
+TESTS_PER_CPU = 2
 # A sanitizer changes what gcc can prove, and so what it warns of.
 SANITIZED = ['-Doptimization=1', '-Dwerror=false', '-Db_lundef=false']
 # What a thread still holds when a test's child leaves by _exit() is only possibly lost.
@@ -39,23 +44,27 @@ VALGRIND = ('valgrind -q --error-exitcode=99 --leak-check=full '
 class Stage:
     """One build and the tests that run on it. `build` names the folder, so that stages can share one."""
 
-    def __init__(self, name, what, build, setup=(), env=None, only=None, without=ONCE, test=(), reports=None,
-                 as_user=False):
+    def __init__(self, name, what, build, setup=(), env=None, only=None, without=ONCE, patience=2, test=(),
+                 reports=None, as_user=False):
         self.name, self.what, self.build, self.setup, self.env = name, what, build, list(setup), env or {}
-        self.only, self.without, self.test = only, without, list(test)
+        self.only, self.without, self.patience, self.test = only, without, patience, list(test)
         self.reports, self.as_user = reports, as_user
 
-    def choose(self, suites, names):
+    def environment(self, long):
+        scale = float(self.env.get('BGTASK_TEST_SCALE', os.environ.get('BGTASK_TEST_SCALE', '1')))
+        return {**self.env, 'BGTASK_TEST_SCALE': f'{scale * (LONG_FACTOR if long else 1):g}'}
+
+    def choose(self, suites, names, long):
         """The arguments of meson test for the caller's choice; None if the stage has none of these suites."""
         wanted = [suite for suite in suites if self.only in (None, suite)]
         if suites and not wanted:
             return None
         if not suites and self.only:
             wanted = [self.only]
-        args = list(self.test)
+        args = ['-t', str(self.patience * (LONG_FACTOR if long else 1)), *self.test]
         for suite in wanted:
             args += ['--suite', suite]
-        for suite in self.without:
+        for suite in (*self.without, *(() if long else ('long',))):
             if suite not in suites:
                 args += ['--no-suite', suite]
         return args + names
@@ -66,15 +75,14 @@ STAGES = [
     Stage('clang', 'unit tests, clang, warnings are errors', 'clang', env={'CC': 'clang'}, only='unit'),
     Stage('asan', 'address, undefined-behaviour and leak sanitizers', 'asan',
           setup=[*SANITIZED, '-Db_sanitize=address,undefined', '-Dc_args=-fno-sanitize-recover=all'],
-          test=['-t', '4'],
-          reports='ASAN_OPTIONS',
+          patience=4, reports='ASAN_OPTIONS',
           env={'ASAN_OPTIONS': 'allocator_may_return_null=1:strict_string_checks=1:detect_stack_use_after_return=1',
                'UBSAN_OPTIONS': 'print_stacktrace=1', 'BGTASK_TEST_SCALE': '0.1'}),
-    Stage('tsan', 'thread sanitizer', 'tsan', setup=[*SANITIZED, '-Db_sanitize=thread'], test=['-t', '4'],
+    Stage('tsan', 'thread sanitizer', 'tsan', setup=[*SANITIZED, '-Db_sanitize=thread'], patience=4,
           reports='TSAN_OPTIONS',
           env={'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1', 'BGTASK_TEST_SCALE': '0.1'}),
     Stage('valgrind', 'unit tests in valgrind', 'gcc', env={'BGTASK_TEST_SCALE': '0.1'}, only='unit',
-          without=(*ONCE, 'processes'), test=['-t', '10', '--wrapper', VALGRIND]),
+          without=(*ONCE, 'processes'), patience=10, test=['--wrapper', VALGRIND]),
     Stage('user', 'every short test as an ordinary user', 'user', setup=['-Doptimization=0', '-Dwerror=false'],
           as_user=True),
 ]
@@ -87,10 +95,13 @@ class Interrupted(BaseException):
 def arguments():
     parser = argparse.ArgumentParser(prog='./check', description='Builds bgtask out of tree and runs its tests.')
     parser.add_argument('--quick', action='store_true', help='only the first stage')
+    parser.add_argument('--long', action='store_true',
+                        help=f'also the suite long, and {LONG_FACTOR} times the seeds, kills and rounds: takes hours')
     parser.add_argument('--stage', action='append', choices=[stage.name for stage in STAGES], metavar='STAGE',
                         help='only this stage; may be repeated: ' + ', '.join(stage.name for stage in STAGES))
     parser.add_argument('--suite', action='append', default=[],
-                        help='only the tests of this suite; may be repeated: unit, integration, sim, long, house')
+                        help='only the tests of this suite; may be repeated: '
+                             'unit, integration, sim, once, house, long')
     parser.add_argument('test', nargs='*', help='only the tests of this name')
     # The two folders come from ./check and are none of the caller's business.
     options = parser.parse_args(sys.argv[3:])
@@ -122,7 +133,7 @@ class Runner:
 
     def run(self, stage):
         """Carries out a stage. False if its build failed; what its tests say is in the total."""
-        args = stage.choose(self.options.suite, self.options.test)
+        args = stage.choose(self.options.suite, self.options.test, self.options.long)
         if args is None:
             return True
         if stage.as_user and os.getuid() != 0:
@@ -146,7 +157,7 @@ class Runner:
                 ['setpriv', f'--reuid={USER_ID}', f'--regid={USER_ID}', '--clear-groups', '--inh-caps=-all'])
 
     def run_in(self, stage, args, source, build, home, prefix):
-        env = {**environment(home), **stage.env}
+        env = {**environment(home), **stage.environment(self.options.long)}
         if prefix:
             env.update(USER='nobody', LOGNAME='nobody')
         reports = self.options.build / 'reports' / stage.name
@@ -166,7 +177,8 @@ class Runner:
 
         for log in results.logs(build):
             log.unlink()
-        status, output = self.call([*prefix, 'meson', 'test', '-C', str(build), '--no-rebuild', *args], env)
+        status, output = self.call([*prefix, 'meson', 'test', '-C', str(build), '--no-rebuild', '--num-processes',
+                                    str(TESTS_PER_CPU * len(os.sched_getaffinity(0))), *args], env)
         count = results.read(build)
         if status and not count.failures and not count.forgiven:
             count.fail('meson test', output)

@@ -288,6 +288,10 @@ class Client:
                 seen += 1
             self.receive(end)
 
+    def forget_signals(self, but):
+        """Drops those that nobody will take, all but these members: each search begins with the oldest."""
+        self.signals = collections.deque(signal for signal in self.signals if signal.member in but)
+
     def next_call(self, member=None, timeout=TIMEOUT):
         """The next call that the broker makes, of this member."""
         end = time.monotonic() + timeout
