@@ -288,13 +288,13 @@ void class_place(Engine *e, Run *run)
         /* None is launched for it: its gate was open, or an update took its class while it waits for a server. */
         if (is_in_process(class_))
                 return;
+        if (run->server && may_become_taker(e, class_, run->server))
+                return;
         server = find_awaited(e, class_);
         if (!server) {
                 launch(e, run, class_);
                 return;
         }
-        if (run->server == server)
-                return;
         attach(run, server);
         effect_ledger(e, run);
         server_arm(e, server);
