@@ -64,6 +64,7 @@ typedef struct TaskRow {
         uint64_t last_number;
         uint64_t registered_real_usec;
         bool paused;
+        bool skip_next;      /* the next time that its trigger fires by itself is not run */
         bool unregistered;   /* gone for everybody; the row is there until its last runs have their outcomes */
 } TaskRow;
 

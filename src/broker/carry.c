@@ -30,8 +30,7 @@ static void carry_store(Broker *broker, const Effect *effect)
                 (void)store_put_task(broker->store, effect->store.task);
                 break;
         case EFFECT_STORE_TASK_STATE:
-                (void)store_put_task_state(broker->store, effect->store.task->id, &effect->store.task->anchor,
-                                           effect->store.task->last_number);
+                (void)store_put_task_state(broker->store, effect->store.task);
                 break;
         case EFFECT_STORE_TASK_GONE:
                 (void)store_delete_task(broker->store, effect->store.task_gone);

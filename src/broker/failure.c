@@ -381,7 +381,7 @@ static bool is_failure(const RunRow *row)
         case OUTCOME_EXPIRED:
                 return true;
         case OUTCOME_NOT_STARTED:
-                return row->detail != DETAIL_OVERLAP;
+                return row->detail != DETAIL_OVERLAP && row->detail != DETAIL_SKIPPED;
         default:
                 return false;
         }

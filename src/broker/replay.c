@@ -116,6 +116,7 @@ static void describe(const Event *event, char *buf, size_t size)
         }
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
         case EVENT_REQUEST:
         case EVENT_RUN_NOW:
         case EVENT_CANCEL:

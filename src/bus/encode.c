@@ -107,6 +107,9 @@ const char *bus_detail_text(const RunRow *row, char *buf, size_t size)
         case DETAIL_QUOTA:
                 snprintf(buf, size, "the task's queue was full");
                 break;
+        case DETAIL_SKIPPED:
+                snprintf(buf, size, "this time was to be skipped");
+                break;
         default:
                 buf[0] = '\0';
         }

@@ -338,6 +338,7 @@ void commit_answer(Engine *e, const Event *event)
                 break;
         case COMMIT_UPDATE:
         case COMMIT_PAUSE:
+        case COMMIT_SKIP:
                 task_dispatch(e, commit->task, outcome, &args);
                 break;
         case COMMIT_UNREGISTER:

@@ -215,6 +215,12 @@ static void fire_due(Engine *e, Task *task, const Calendar *c, const Zone *zone)
 
         if (!calendar_next(c, zone, base, &first) || first > now)
                 return;
+        if (task->skip_next) {
+                /* What is due behind that time is another piece of work. */
+                (void)move_anchor(e, task, first);
+                timer_skip_next(e, task, to_usec(first));
+                return;
+        }
         last = first;
         if (count > 1 && !calendar_last(c, zone, first, now, &last))
                 return;

@@ -95,6 +95,7 @@ void effect_task_row(const Engine *e, const Task *task, TaskRow *ret_row)
                 .last_number = task->last_number,
                 .registered_real_usec = task->registered_real_usec,
                 .paused = task->paused,
+                .skip_next = task->skip_next,
         };
 
         spec_read(e, task, &row.spec);

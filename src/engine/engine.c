@@ -317,6 +317,7 @@ static void (*const handlers[])(Engine *e, const Event *event) = {
         [EVENT_REGISTER] = request_handle,
         [EVENT_UNREGISTER] = request_handle,
         [EVENT_PAUSE] = request_handle,
+        [EVENT_SKIP] = request_handle,
         [EVENT_LEVEL] = condition_level,
         [EVENT_RAISE] = condition_raise,
         [EVENT_REQUEST] = firing_request,

@@ -89,6 +89,7 @@ typedef enum EventType {
         EVENT_REGISTER,
         EVENT_UNREGISTER,
         EVENT_PAUSE,            /* or resume, a task */
+        EVENT_SKIP,             /* the next time of a task's trigger, or not */
 
         EVENT_LEVEL,            /* a sensor's reading of a condition */
         EVENT_RAISE,            /* a system or custom event happened */
@@ -127,7 +128,7 @@ typedef struct EventRun {
 typedef struct Event {
         EventType type;
         EngineTime time;
-        uint64_t token; /* of REGISTER, UNREGISTER, PAUSE, INSTALL, REMOVE, REQUEST, RUN_NOW, CANCEL, CANCEL_RUN,
+        uint64_t token; /* of REGISTER, UNREGISTER, PAUSE, SKIP, INSTALL, REMOVE, REQUEST, RUN_NOW, CANCEL, CANCEL_RUN,
                          * CLASS_*, ASK_TO_GO: comes back in EFFECT_REPLY */
         union {
                 struct {
@@ -171,6 +172,7 @@ typedef struct Event {
                         Uuid task;
                         bool cancel;      /* UNREGISTER: running ones too */
                         bool paused;      /* PAUSE */
+                        bool skip;        /* SKIP */
                         bool forced;      /* RUN_NOW: whatever the gate says, except for live runs */
                         uint8_t reason;   /* CANCEL */
                         const void *details; /* REQUEST */
@@ -232,7 +234,7 @@ enum {
 typedef enum EffectType {
         EFFECT_REPLY,
         EFFECT_STORE_TASK,       /* put: row */
-        EFFECT_STORE_TASK_STATE, /* anchor and last number of a row that is there */
+        EFFECT_STORE_TASK_STATE, /* anchor, last number and skip_next of a row that is there */
         EFFECT_STORE_TASK_GONE,  /* with its pending rows */
         EFFECT_STORE_PENDING,    /* put */
         EFFECT_STORE_PENDING_GONE,

@@ -40,6 +40,7 @@ static const char *const event_names[] = {
         [EVENT_REGISTER] = "register",
         [EVENT_UNREGISTER] = "unregister",
         [EVENT_PAUSE] = "pause",
+        [EVENT_SKIP] = "skip",
         [EVENT_LEVEL] = "level",
         [EVENT_RAISE] = "raise",
         [EVENT_REQUEST] = "request",
@@ -232,6 +233,7 @@ static void walk_task(Walk *w, TaskRow *row)
         FIELD(w, row->last_number);
         FIELD(w, row->registered_real_usec);
         flag(w, &row->paused);
+        flag(w, &row->skip_next);
         flag(w, &row->unregistered);
 }
 
@@ -268,6 +270,7 @@ static void walk_task_request(Walk *w, Event *event)
         FIELD(w, event->task.task);
         flag(w, &event->task.cancel);
         flag(w, &event->task.paused);
+        flag(w, &event->task.skip);
         flag(w, &event->task.forced);
         FIELD(w, event->task.reason);
         blob(w, &event->task.details, &event->task.n_details);
@@ -370,6 +373,7 @@ static void walk_what(Walk *w, Event *event)
                 break;
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
         case EVENT_REQUEST:
         case EVENT_RUN_NOW:
         case EVENT_CANCEL:
@@ -479,6 +483,7 @@ static uint32_t mix_store(uint32_t digest, const Effect *effect)
         case EFFECT_STORE_TASK_STATE:
                 digest = mix(digest, effect->store.task->last_number);
                 digest = mix(digest, effect->store.task->anchor.real_usec);
+                digest = mix(digest, effect->store.task->skip_next);
                 return mix_id(digest, effect->store.task->id);
         case EFFECT_STORE_TASK_GONE:
                 return mix_id(digest, effect->store.task_gone);

@@ -273,6 +273,14 @@ void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome,
         ending_finish(e, run, outcome, REASON_ABORT, detail, 0);
 }
 
+void firing_skip(Engine *e, Task *task, const Firing *firing)
+{
+        task->skip_next = false;
+        task->spent = true;
+        firing_record(e, task, firing, OUTCOME_NOT_STARTED, DETAIL_SKIPPED);
+        effect_notify(e, NOTIFY_CHANGED, task);
+}
+
 void firing_event(Engine *e, Task *task, Details *details)
 {
         Firing firing = {
@@ -288,6 +296,10 @@ void firing_event(Engine *e, Task *task, Details *details)
         if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING) {
                 task->spent = true;
                 timer_anchor_now(e, task);
+                if (task->skip_next) {
+                        firing_skip(e, task, &firing);
+                        return;
+                }
         }
         task_dispatch(e, task, TASK_FIRE, &args);
         if (args.accepted == ACCEPTED_NOT_OVERLAP)

@@ -153,9 +153,10 @@ struct Task {
         uint32_t cancel_on_condition_loss : 1;
         uint32_t network_requested : 1;
         uint32_t paused : 1;
+        uint32_t skip_next : 1;
         uint32_t foreign : 1;         /* the anchor is of another boot */
         uint32_t long_text : 1;
-        uint32_t state_dirty : 1;     /* anchor and number differ from what is stored */
+        uint32_t state_dirty : 1;     /* anchor, number or skip_next differ from what is stored */
         uint32_t spent : 1;           /* its only firing is under way */
         uint32_t listening : 1;       /* in its topic's list */
 };
@@ -472,6 +473,7 @@ typedef enum CommitKind {
         COMMIT_UPDATE,
         COMMIT_UNREGISTER,
         COMMIT_PAUSE,
+        COMMIT_SKIP,
         COMMIT_INSTALL,
         COMMIT_REMOVE,
 } CommitKind;
@@ -483,7 +485,7 @@ struct Commit {
         uint64_t token;
         Task *task;
         Package *package;
-        bool paused;
+        bool on;                 /* PAUSE, SKIP: what the bit becomes */
         uint64_t last_number;    /* of the task when it was asked for */
         Uuid state_of;           /* a task whose state is in it without a run; null: none */
         ListNode runs;

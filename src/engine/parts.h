@@ -149,6 +149,9 @@ Waiter *request_copy(const Event *event);
 void request_register(Engine *e, const Event *event);
 void request_unregister(Engine *e, Task *task, const Event *event);
 void request_pause(Engine *e, const Event *event);
+void request_skip(Engine *e, const Event *event);
+/* Asks the store for the bit that says that the next time is skipped. */
+void request_store_skip(Engine *e, Task *task, uint64_t token, bool skip);
 /* Table 2.2 for a name that exists. */
 void request_existing(Engine *e, Task *oldest, const Event *event);
 
@@ -184,6 +187,8 @@ bool timer_is_due(const Engine *e);
 void timer_fire(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first, uint64_t count);
 /* A one-shot whose time was missed, and that does not want to catch up, ends without having fired. */
 void timer_skip(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first);
+/* The time that is not run because somebody said so: docs/semantics.md, 4.7. */
+void timer_skip_next(Engine *e, Task *task, uint64_t scheduled);
 
 /* --- dates.c: calendar triggers, 3.9 --- */
 
@@ -207,6 +212,8 @@ void firing_set_number(Engine *e, Run *run, uint64_t number);
 Accepted firing_accept(Engine *e, Task *task, const Firing *firing, Run **ret_run);
 /* A firing that was not accepted, or expired before it was: an outcome without a run. */
 void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome, uint8_t detail);
+/* The time that is not run: docs/semantics.md, 4.7. */
+void firing_skip(Engine *e, Task *task, const Firing *firing);
 void firing_request(Engine *e, const Event *event);
 void firing_event(Engine *e, Task *task, Details *details);
 Undo firing_undo(const Task *task);

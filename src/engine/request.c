@@ -9,8 +9,8 @@
 
 bool request_is(EventType type)
 {
-        return type == EVENT_REGISTER || type == EVENT_UNREGISTER || type == EVENT_PAUSE || type == EVENT_INSTALL ||
-               type == EVENT_REMOVE;
+        return type == EVENT_REGISTER || type == EVENT_UNREGISTER || type == EVENT_PAUSE || type == EVENT_SKIP ||
+               type == EVENT_INSTALL || type == EVENT_REMOVE;
 }
 
 static char *copy_text(char **p, const char *text)
@@ -94,6 +94,7 @@ bool request_may_wait(const Engine *e, const Event *event)
         switch (event->type) {
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
                 task = task_find(e, event->task.task);
                 return task && task->state != TASK_REGISTERED;
         case EVENT_REGISTER:
@@ -144,6 +145,9 @@ static void judge(Engine *e, const Event *event)
                 break;
         case EVENT_PAUSE:
                 request_pause(e, event);
+                break;
+        case EVENT_SKIP:
+                request_skip(e, event);
                 break;
         case EVENT_INSTALL:
                 package_install(e, event);
@@ -309,6 +313,7 @@ static void update(Engine *e, Task *task, const Event *event)
         shadow->registered_real_usec = task->registered_real_usec;
         shadow->last_number = task->last_number;
         shadow->paused = task->paused;
+        shadow->skip_next = task->skip_next;
         extra->shadow = shadow->index;
         extra->state_written = false;
         spec_fill(e, shadow, spec, &extra->shadow_options, &extra->shadow_has_options);
@@ -366,30 +371,71 @@ void request_unregister(Engine *e, Task *task, const Event *event)
         task_set_state(e, task, TASK_UNREGISTERING, commit->number);
 }
 
-void request_pause(Engine *e, const Event *event)
+/* The task whose bit is to be changed; NULL: the caller was answered, or waits. */
+static Task *find_for_bit(Engine *e, const Event *event)
 {
         Task *task = task_find(e, event->task.task);
-        Commit *commit;
-        bool before;
 
         if (!task) {
                 effect_reply(e, event->token, ERROR_NO_SUCH_TASK);
-                return;
+                return NULL;
         }
-        if (task->state != TASK_REGISTERED) {
-                request_wait(e, event, &task_need_extra(e, task)->waiters);
+        if (task->state == TASK_REGISTERED)
+                return task;
+        request_wait(e, event, &task_need_extra(e, task)->waiters);
+        return NULL;
+}
+
+static Commit *begin_bit(Engine *e, Task *task, CommitKind kind, uint64_t token, bool on)
+{
+        Commit *commit = commit_new(e, kind, token);
+
+        commit->task = task;
+        commit->on = on;
+        task_need_extra(e, task)->state_written = false;
+        task_set_state(e, task, TASK_UPDATING, commit->number);
+        return commit;
+}
+
+void request_pause(Engine *e, const Event *event)
+{
+        Task *task = find_for_bit(e, event);
+        Commit *commit;
+        bool before;
+
+        if (!task)
                 return;
-        }
         if (task->paused == event->task.paused) {
                 effect_reply(e, event->token, ERROR_NONE);
                 return;
         }
-        commit = commit_new(e, COMMIT_PAUSE, event->token);
-        commit->task = task;
-        commit->paused = event->task.paused;
+        commit = begin_bit(e, task, COMMIT_PAUSE, event->token, event->task.paused);
         before = task->paused;
         task->paused = event->task.paused;
         effect_store_task(e, EFFECT_STORE_TASK, commit, task);
         task->paused = before;
-        task_set_state(e, task, TASK_UPDATING, commit->number);
+}
+
+void request_store_skip(Engine *e, Task *task, uint64_t token, bool skip)
+{
+        Commit *commit = begin_bit(e, task, COMMIT_SKIP, token, skip);
+        bool before = task->skip_next;
+
+        task->skip_next = skip;
+        effect_store_task(e, EFFECT_STORE_TASK, commit, task);
+        task->skip_next = before;
+}
+
+void request_skip(Engine *e, const Event *event)
+{
+        Task *task = find_for_bit(e, event);
+
+        if (!task)
+                return;
+        if (event->task.skip && task->kind == TRIGGER_APPLICATION)
+                effect_reply(e, event->token, ERROR_NOTHING_TO_SKIP);
+        else if (task->skip_next == event->task.skip)
+                effect_reply(e, event->token, ERROR_NONE);
+        else
+                request_store_skip(e, task, event->token, event->task.skip);
 }

@@ -34,6 +34,7 @@ void restore_task(Engine *e, const Event *event)
         task->registered_real_usec = row->registered_real_usec;
         task->last_number = MIN(row->last_number, (uint64_t)TIME_MAX);
         task->paused = row->paused;
+        task->skip_next = row->skip_next;
         task->state = row->unregistered ? TASK_GONE : TASK_REGISTERED;
         spec_fill(e, task, &row->spec, &options, &has_options);
         if (has_options) {

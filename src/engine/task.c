@@ -304,6 +304,7 @@ static void apply_update(Engine *e, Task *task, uint64_t number_then)
         task->last_number = old.last_number;
         task->spent = same_kind && old.spent;
         task->paused = old.paused;
+        task->skip_next = old.skip_next;
         if (same_kind && fired)
                 timer_keep_phase(e, task, &old);
         task->state = old.state;
@@ -357,10 +358,18 @@ static void not_registered(Engine *e, Task *task, TaskArgs *args)
         task_release(e, task);
 }
 
-static void paused(Engine *e, Task *task, TaskArgs *args)
+static void bit_changed(Engine *e, Task *task, TaskArgs *args)
 {
-        task->paused = args->commit->paused;
-        task_need_extra(e, task)->paused_real_usec = task->paused ? e->now.real_usec : 0;
+        if (args->commit->kind == COMMIT_PAUSE) {
+                task->paused = args->commit->on;
+                task_need_extra(e, task)->paused_real_usec = task->paused ? e->now.real_usec : 0;
+        } else if (task_extra(e, task)->state_written) {
+                /* The state of a firing was written behind the bit, with the old one. */
+                request_store_skip(e, task, args->commit->token, args->commit->on);
+                return;
+        } else {
+                task->skip_next = args->commit->on;
+        }
         effect_reply(e, args->commit->token, ERROR_NONE);
         effect_notify(e, NOTIFY_CHANGED, task);
         task_set_state(e, task, TASK_REGISTERED, 0);
@@ -369,11 +378,11 @@ static void paused(Engine *e, Task *task, TaskArgs *args)
         task_drop_extra(e, task);
 }
 
-/* A pause, and its end, is an update of one bit. */
+/* A pause, a skip, and their ends, are updates of one bit. */
 static void updated(Engine *e, Task *task, TaskArgs *args)
 {
-        if (args->commit->kind == COMMIT_PAUSE) {
-                paused(e, task, args);
+        if (args->commit->kind != COMMIT_UPDATE) {
+                bit_changed(e, task, args);
                 return;
         }
         apply_update(e, task, args->commit->last_number);

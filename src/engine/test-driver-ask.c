@@ -115,6 +115,14 @@ DriverReply *driver_pause(Driver *d, Uuid task, bool paused)
         return driver_ask(d, event);
 }
 
+DriverReply *driver_skip(Driver *d, Uuid task, bool skip)
+{
+        Event event = about(EVENT_SKIP, task);
+
+        event.task.skip = skip;
+        return driver_ask(d, event);
+}
+
 void driver_raise(Driver *d, uint8_t system_type)
 {
         Event event = { .type = EVENT_RAISE };

@@ -124,6 +124,7 @@ static void apply(Driver *d, Change *change)
                 assert_non_null(task);
                 task->row.anchor = change->task.row.anchor;
                 task->row.last_number = change->task.row.last_number;
+                task->row.skip_next = change->task.row.skip_next;
                 break;
         case EFFECT_STORE_TASK_GONE:
                 drop_task(stored, change->id);

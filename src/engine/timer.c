@@ -173,6 +173,17 @@ void timer_skip(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uin
         firing_record(e, task, &firing, OUTCOME_EXPIRED, DETAIL_NONE);
 }
 
+void timer_skip_next(Engine *e, Task *task, uint64_t scheduled)
+{
+        firing_skip(e, task, &(Firing){
+                .fired_by = FIRED_BY_TIMER,
+                .number = scheduled,
+                .scheduled_real_usec = scheduled,
+                .first_scheduled_real_usec = scheduled,
+                .count = 1,
+        });
+}
+
 static void fire_once(Engine *e, Task *task, const Schedule *schedule, uint64_t first, uint64_t last)
 {
         Undo undo = firing_undo(task);
@@ -196,7 +207,11 @@ static void fire_task(Engine *e, Task *task)
         Schedule schedule = timer_schedule(e, task);
         ScheduleDue due = schedule_due(&schedule, e->now.boot_usec);
 
-        if (due.k_due > 0) {
+        if (due.k_due > 0 && task->skip_next) {
+                /* What is due behind that time is another piece of work. */
+                move_anchor(task, &schedule, 1);
+                timer_skip_next(e, task, schedule_nominal(&schedule, 1));
+        } else if (due.k_due > 0) {
                 if (due.first == 0)
                         skip(e, task, &schedule, due.k_due);
                 else if (!due.each)

@@ -141,6 +141,8 @@ static void add_idle(const Engine *e, const Task *task, List *list)
 
         if (task->paused)
                 add(list, WHY_PAUSED, extra ? extra->paused_real_usec : 0);
+        if (task->skip_next)
+                add(list, WHY_SKIP_NEXT, 0);
         if (!spec_is_timer(task)) {
                 add(list, WHY_WAITING_FOR_TRIGGER, since);
                 return;

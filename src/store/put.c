@@ -141,18 +141,18 @@ int store_put_task(Store *store, const TaskRow *row)
         if (put.error == 0)
                 put.error = task_put_spec(put.b, row);
         if (put.error == 0)
-                put.error = task_put_state(put.b, row->id, &row->anchor, row->last_number);
+                put.error = task_put_state(put.b, row);
         put.n_values += 2;
         return put_end(&put);
 }
 
-int store_put_task_state(Store *store, Uuid task, const Anchor *anchor, uint64_t last_number)
+int store_put_task_state(Store *store, const TaskRow *row)
 {
         Put put = put_begin(store, STATEMENT_PUT_TASK_STATE);
 
-        put_uuid(&put, task);
+        put_uuid(&put, row->id);
         if (put.error == 0)
-                put.error = task_put_state(put.b, task, anchor, last_number);
+                put.error = task_put_state(put.b, row);
         put.n_values++;
         return put_end(&put);
 }

@@ -228,8 +228,8 @@ enum {
         STATE_BOOT = 16,
         STATE_REAL = 24,
         STATE_LAST_NUMBER = 32,
-        STATE_CHECKSUM = 40,
-        STATE_SIZE = 44,
+        STATE_FIXED = 40,
+        STATE_FLAGS = 40, /* follow only if there are any, so that the usual row is short */
 
         FORMAT = 1,
 };
@@ -243,6 +243,10 @@ enum {
         FLAG_RARE = 32,
         FLAG_COMMAND = 64,
         FLAG_UNREGISTERED = 128,
+};
+
+enum {
+        STATE_FLAG_SKIP_NEXT = 1,
 };
 
 static uint8_t spec_flags(const TaskRow *row)
@@ -324,21 +328,38 @@ int task_put_spec(Buffer *b, const TaskRow *row)
         return buffer_append(b, crc, sizeof crc);
 }
 
-static uint32_t state_checksum(Uuid id, const uint8_t state[static STATE_CHECKSUM])
+static uint32_t state_checksum(Uuid id, const uint8_t *state, size_t n)
 {
-        return crc32c(crc32c(0, id.bytes, sizeof id.bytes), state, STATE_CHECKSUM);
+        return crc32c(crc32c(0, id.bytes, sizeof id.bytes), state, n);
 }
 
-int task_put_state(Buffer *b, Uuid id, const Anchor *anchor, uint64_t last_number)
+int task_put_state(Buffer *b, const TaskRow *row)
 {
-        uint8_t state[STATE_SIZE];
+        uint8_t state[STATE_FIXED + 1 + sizeof(uint32_t)];
+        size_t n = STATE_FIXED;
 
-        memcpy(state + STATE_BOOT_ID, anchor->boot_id.bytes, sizeof anchor->boot_id.bytes);
-        write_le64(state + STATE_BOOT, anchor->boot_usec);
-        write_le64(state + STATE_REAL, anchor->real_usec);
-        write_le64(state + STATE_LAST_NUMBER, last_number);
-        write_le32(state + STATE_CHECKSUM, state_checksum(id, state));
-        return value_put_blob(b, state, sizeof state, sizeof state);
+        memcpy(state + STATE_BOOT_ID, row->anchor.boot_id.bytes, sizeof row->anchor.boot_id.bytes);
+        write_le64(state + STATE_BOOT, row->anchor.boot_usec);
+        write_le64(state + STATE_REAL, row->anchor.real_usec);
+        write_le64(state + STATE_LAST_NUMBER, row->last_number);
+        if (row->skip_next)
+                state[n++] = STATE_FLAG_SKIP_NEXT;
+        write_le32(state + n, state_checksum(row->id, state, n));
+        return value_put_blob(b, state, n + sizeof(uint32_t), sizeof state);
+}
+
+static bool state_read(const uint8_t *state, size_t size, TaskRow *row)
+{
+        size_t n = size - sizeof(uint32_t);
+
+        if ((n != STATE_FIXED && n != STATE_FIXED + 1) || state_checksum(row->id, state, n) != read_le32(state + n))
+                return false;
+        memcpy(row->anchor.boot_id.bytes, state + STATE_BOOT_ID, sizeof row->anchor.boot_id.bytes);
+        row->anchor.boot_usec = read_le64(state + STATE_BOOT);
+        row->anchor.real_usec = read_le64(state + STATE_REAL);
+        row->last_number = read_le64(state + STATE_LAST_NUMBER);
+        row->skip_next = n > STATE_FIXED && state[STATE_FLAGS] & STATE_FLAG_SKIP_NEXT;
+        return true;
 }
 
 /* The next text of a packed column, whose last byte before end is known to be NUL. */
@@ -444,16 +465,12 @@ int task_read(RowReader *r, Buffer *scratch, TaskRow *ret_row)
         row.spec.name = (const char *)scratch->data + name;
         spec = row_blob(r, &n_spec);
         state = row_blob(r, &n_state);
-        if (r->bad || n_spec < 4 || n_state != STATE_SIZE)
+        if (r->bad || n_spec < 4 || n_state < 4)
                 return 0;
         n_spec -= 4;
         if (spec_checksum(row.id, row.spec.package, row.spec.name, spec, n_spec) != read_le32(spec + n_spec) ||
-            state_checksum(row.id, state) != read_le32(state + STATE_CHECKSUM) || !spec_read(spec, n_spec, &row))
+            !state_read(state, n_state, &row) || !spec_read(spec, n_spec, &row))
                 return 0;
-        memcpy(row.anchor.boot_id.bytes, state + STATE_BOOT_ID, sizeof row.anchor.boot_id.bytes);
-        row.anchor.boot_usec = read_le64(state + STATE_BOOT);
-        row.anchor.real_usec = read_le64(state + STATE_REAL);
-        row.last_number = read_le64(state + STATE_LAST_NUMBER);
         *ret_row = row;
         return 1;
 }

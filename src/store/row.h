@@ -49,7 +49,7 @@ void row_check(RowReader *r, int first);
 
 /* The packed columns of a task, appended as values; package and name are set. -ENOMEM. */
 int task_put_spec(Buffer *b, const TaskRow *row);
-int task_put_state(Buffer *b, Uuid id, const Anchor *anchor, uint64_t last_number);
+int task_put_state(Buffer *b, const TaskRow *row);
 
 /*
  * The columns id, package, name, spec, state from r on. 0: the row is damaged, 1: it is whole, and its pointers are

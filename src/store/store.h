@@ -155,8 +155,8 @@ void store_end(Store *store);
 int store_put_package(Store *store, const StorePackage *row);
 int store_delete_package(Store *store, const char *name);
 int store_put_task(Store *store, const TaskRow *row);
-/* Nothing happens if the task is not there. */
-int store_put_task_state(Store *store, Uuid task, const Anchor *anchor, uint64_t last_number);
+/* Anchor, last number and skip_next of a row. Nothing happens if the task is not there. */
+int store_put_task_state(Store *store, const TaskRow *row);
 /* Its pending rows go with it, its history stays. */
 int store_delete_task(Store *store, Uuid task);
 int store_put_pending(Store *store, const PendingRow *row);

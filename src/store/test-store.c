@@ -48,6 +48,7 @@ static void assert_task(const TaskRow *a, const TaskRow *b)
         assert_int_equal(a->last_number, b->last_number);
         assert_int_equal(a->registered_real_usec, b->registered_real_usec);
         assert_int_equal(a->paused, b->paused);
+        assert_int_equal(a->skip_next, b->skip_next);
         assert_int_equal(a->unregistered, b->unregistered);
 }
 
@@ -117,11 +118,14 @@ static void the_state_of_a_task_changes_without_its_spec(void **state)
         put_task(f, 1, &task);
         task.anchor = (Anchor){ .boot_id = test_uuid('x', 1), .boot_usec = 5, .real_usec = UINT64_MAX };
         task.last_number = 17;
-        store_begin(f->store, 2);
-        assert_int_equal(store_put_task_state(f->store, task.id, &task.anchor, task.last_number), 0);
-        store_end(f->store);
-        assert_int_equal(wait_commit(f, 2), 0);
-        assert_tasks(f, &task, 1);
+        for (uint64_t commit = 2; commit < 4; commit++) {
+                task.skip_next = commit == 2;
+                store_begin(f->store, commit);
+                assert_int_equal(store_put_task_state(f->store, &task), 0);
+                store_end(f->store);
+                assert_int_equal(wait_commit(f, commit), 0);
+                assert_tasks(f, &task, 1);
+        }
 }
 
 /* The file that the build names: a database as the first version wrote it. */

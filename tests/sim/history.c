@@ -78,10 +78,10 @@ static void print_pending(const PendingRow *p)
 
 static void print_task_row(const TaskRow *t)
 {
-        printf("task %s #%" PRIu64 " anchor %s %.6f/%.6f%s%s ", short_id(t->id), t->last_number,
+        printf("task %s #%" PRIu64 " anchor %s %.6f/%.6f%s%s%s ", short_id(t->id), t->last_number,
                short_id(t->anchor.boot_id), (double)(int64_t)t->anchor.boot_usec / USEC_PER_SEC,
                (double)t->anchor.real_usec / USEC_PER_SEC, t->paused ? " paused" : "",
-               t->unregistered ? " unregistered" : "");
+               t->skip_next ? " skip" : "", t->unregistered ? " unregistered" : "");
 }
 
 static void print_ledger(const LedgerRow *l)
@@ -127,6 +127,8 @@ static void print_task_event(const Event *e)
                 printf(" cancel");
         if (e->type == EVENT_PAUSE)
                 printf(e->task.paused ? " on" : " off");
+        if (e->type == EVENT_SKIP)
+                printf(e->task.skip ? " on" : " off");
         if (e->type == EVENT_RUN_NOW && e->task.forced)
                 printf(" forced");
         if (e->type == EVENT_CANCEL)
@@ -167,6 +169,7 @@ static void print_event_body(const Event *e)
                 break;
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
         case EVENT_REQUEST:
         case EVENT_RUN_NOW:
         case EVENT_CANCEL:

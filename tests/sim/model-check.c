@@ -25,7 +25,10 @@ static void note_commits(World *w)
 
         for (size_t i = 0; i < w->acts.n; i++) {
                 const Act *a = &w->acts.items[i];
+                MTask *t = a->effect.type == EFFECT_STORE_TASK_STATE ? model_task(m, a->task.id) : NULL;
 
+                if (t && t->bit == EVENT_SKIP && a->effect.store.commit > t->commit)
+                        t->state_behind = true;
                 if (a->effect.type == EFFECT_STORE_PENDING && is_for_outlived(w, a))
                         continue;
                 for (size_t j = 0; a->effect.type == EFFECT_STORE_PENDING && j < m->n_firings; j++) {
@@ -71,8 +74,10 @@ static const char *task_differs(World *w, MTask *t)
                 return row && !row->unregistered ? "is being unregistered, and the store keeps it" : NULL;
         if (!row || row->unregistered)
                 return "has no row";
-        if (row->paused != (t->pausing ? t->new_paused : t->paused))
+        if (row->paused != (t->bit == EVENT_PAUSE ? t->new_bit : t->paused))
                 return "has a row with another pause";
+        if (row->skip_next != (t->bit == EVENT_SKIP ? t->new_bit : t->skip))
+                return "has a row with another skip";
         if (row->last_number != t->last_number)
                 return "has a row with another last number";
         if (is_timer(&t->spec) && t->state == T_REGISTERED && !t->skipped &&
@@ -252,6 +257,8 @@ static void check_task(World *w, MTask *t, const TaskInfo *info)
                   info->n_pending, info->n_live, count_queue(w->model, t, true), count_live(w->model, t));
         sim_check(w, info->unregistering == (t->state == T_UNREGISTERING), "2.4", "task %s is %sunregistering",
                   short_id(t->id), info->unregistering ? "" : "not ");
+        sim_check(w, info->row.skip_next == t->skip, "4.7", "the next time of task %s is %sskipped", short_id(t->id),
+                  info->row.skip_next ? "" : "not ");
         sim_check(w, info->row.paused == t->paused &&
                   (info->row.last_number == t->last_number || t->state == T_UNREGISTERING), "3.5",
                   "task %s has last number %" PRIu64 "; expected: %" PRIu64, short_id(t->id), info->row.last_number,
@@ -412,6 +419,7 @@ static uint32_t expected_reasons(World *w, MTask *t, uint32_t *ret_allowed)
                 codes |= gates & ~maybe;
         } else if (t->state != T_UNREGISTERING) {
                 codes |= 1u << (is_timer(&t->spec) ? WHY_WAITING_FOR_TIME : WHY_WAITING_FOR_TRIGGER);
+                codes |= t->skip ? 1u << WHY_SKIP_NEXT : 0;
         }
         *ret_allowed |= codes;
         return codes;

@@ -189,6 +189,15 @@ static Verdict fire(World *w, MTask *t, const Fire *fire, MFiring **ret_firing)
         return v;
 }
 
+/* 4.7: the time is told of and not run. */
+static void skip_next(World *w, MTask *t, uint8_t fired_by, uint64_t at)
+{
+        Fire fire = { .fired_by = fired_by, .nominal = at, .first = at, .count = 1 };
+
+        t->skip = t->skipped = false;
+        model_end(w, new_firing(w, t, &fire), OUTCOME_NOT_STARTED, 0, DETAIL_SKIPPED);
+}
+
 static void fire_scheduled(World *w, MTask *t, uint64_t anchor_real, uint64_t k, uint64_t first, uint32_t count)
 {
         uint64_t period = t->spec.trigger.period_usec;
@@ -213,6 +222,14 @@ static void due_calendar(World *w, MTask *t)
         calendar_due(w, t, &d);
         if (d.count == 0)
                 return;
+        if (t->skip) {
+                t->base = w->now.boot_usec;
+                t->anchor = (Anchor){ w->boot_id, w->now.boot_usec, d.first };
+                skip_next(w, t, FIRED_BY_TIMER, d.first);
+                if (timer_armed(t))
+                        due_calendar(w, t);
+                return;
+        }
         t->skipped = false;
         in_time = w->now.real_usec <= d.last + USEC_PER_MINUTE;
         t->base = w->now.boot_usec;
@@ -256,6 +273,14 @@ static void due(World *w, MTask *t)
 
         if (k == 0)
                 return;
+        if (t->skip) {
+                t->base = base + period;
+                t->anchor = (Anchor){ w->boot_id, t->base, real + period };
+                skip_next(w, t, FIRED_BY_TIMER, real + period);
+                if (timer_armed(t))
+                        due(w, t);
+                return;
+        }
         if (t->spec.trigger.one_shot)
                 k = 1;
         t->skipped = false;
@@ -319,7 +344,11 @@ void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int pac
         for (size_t i = 0; i < m->n_tasks && !m->shutting_down; i++) {
                 MTask *t = m->tasks[i];
 
-                if (listens(t, kind, type, text) && (package < 0 || package_index(t->spec.package) == package))
+                if (!listens(t, kind, type, text) || (package >= 0 && package_index(t->spec.package) != package))
+                        continue;
+                if (t->skip)
+                        skip_next(w, t, FIRED_BY_EVENT, 0);
+                else
                         fire(w, t, &(Fire){.fired_by = FIRED_BY_EVENT, .count = 1, .details = details, .n_details = n},
                              NULL);
         }

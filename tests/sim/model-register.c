@@ -112,7 +112,7 @@ static bool specs_equal(const TaskSpec *a, const TaskSpec *b)
                 a->catch_up_window_usec == b->catch_up_window_usec;
 }
 
-static Act *expect_store_task(World *w, const TaskSpec *spec, Uuid id)
+Act *model_expect_row(World *w, const TaskSpec *spec, Uuid id)
 {
         Act *a = act_find(w, EFFECT_STORE_TASK, store_task_fits, &(SpecKey){ spec, id });
 
@@ -153,7 +153,7 @@ void model_begin_unregister(World *w, MTask *t, bool cancel, uint8_t reason, uin
 
 static void register_new(World *w, const TaskSpec *spec, uint64_t token, MTask **old, size_t n_old)
 {
-        Act *a = expect_store_task(w, spec, UUID_NULL);
+        Act *a = model_expect_row(w, spec, UUID_NULL);
         MTask *t = model_add_task(w, a->task.id, spec);
 
         t->commit = a->effect.store.commit;
@@ -193,7 +193,7 @@ static void keep_phase(World *w, const MTask *t, const TaskSpec *spec, Anchor *r
 
 static void update(World *w, MTask *t, const TaskSpec *spec, uint64_t token)
 {
-        Act *a = expect_store_task(w, spec, t->id);
+        Act *a = model_expect_row(w, spec, t->id);
 
         t->state = T_UPDATING;
         t->new_spec = *spec;
@@ -298,7 +298,7 @@ static bool try_register(World *w, const TaskSpec *spec, uint8_t if_exists, uint
         return true;
 }
 
-static MWaiter *add_waiter(World *w, EventType type, uint64_t token)
+MWaiter *model_add_waiter(World *w, EventType type, uint64_t token)
 {
         Model *m = w->model;
 
@@ -325,7 +325,7 @@ void model_register(World *w, const Event *e)
 
         if (try_register(w, &spec, e->reg.if_exists, e->token))
                 return;
-        waiter = add_waiter(w, EVENT_REGISTER, e->token);
+        waiter = model_add_waiter(w, EVENT_REGISTER, e->token);
         waiter->spec = spec;
         waiter->if_exists = e->reg.if_exists;
 }
@@ -350,45 +350,9 @@ void model_unregister(World *w, const Event *e)
 
         if (try_unregister(w, e->task.task, e->task.cancel, e->token))
                 return;
-        waiter = add_waiter(w, EVENT_UNREGISTER, e->token);
+        waiter = model_add_waiter(w, EVENT_UNREGISTER, e->token);
         waiter->task = e->task.task;
         waiter->cancel = e->task.cancel;
-}
-
-static bool try_pause(World *w, Uuid id, bool paused, uint64_t token)
-{
-        MTask *t = model_task(w->model, id);
-        Act *a;
-
-        if (!t || t->forgotten) {
-                expect_reply(w, "2.4", token, ERROR_NO_SUCH_TASK);
-                return true;
-        }
-        if (t->state != T_REGISTERED)
-                return false;
-        if (t->paused == paused && find_reply(w, token)) {
-                expect_reply(w, "2.4", token, ERROR_NONE);
-                return true;
-        }
-        a = expect_store_task(w, &t->spec, t->id);
-        t->state = T_UPDATING;
-        t->new_spec = t->spec;
-        t->pausing = true;
-        t->new_paused = paused;
-        t->commit = a->effect.store.commit;
-        t->token = token;
-        return true;
-}
-
-void model_pause(World *w, const Event *e)
-{
-        MWaiter *waiter;
-
-        if (try_pause(w, e->task.task, e->task.paused, e->token))
-                return;
-        waiter = add_waiter(w, EVENT_PAUSE, e->token);
-        waiter->task = e->task.task;
-        waiter->cancel = e->task.paused;
 }
 
 void model_remove(World *w, const Event *e)
@@ -396,7 +360,7 @@ void model_remove(World *w, const Event *e)
         int package = package_index(e->package.name);
 
         if (!model_try_remove(w, package, e->token))
-                add_waiter(w, EVENT_REMOVE, e->token)->package = package;
+                model_add_waiter(w, EVENT_REMOVE, e->token)->package = package;
 }
 
 static void judge_waiter(World *w, const MWaiter *waiter)
@@ -411,7 +375,8 @@ static void judge_waiter(World *w, const MWaiter *waiter)
                 judged = try_unregister(w, waiter->task, waiter->cancel, waiter->token);
                 break;
         case EVENT_PAUSE:
-                judged = try_pause(w, waiter->task, waiter->cancel, waiter->token);
+        case EVENT_SKIP:
+                judged = model_try_bit(w, waiter->type, waiter->task, waiter->cancel, waiter->token);
                 break;
         case EVENT_REMOVE:
                 judged = model_try_remove(w, waiter->package, waiter->token);
@@ -433,6 +398,7 @@ static bool is_ready(World *w, const MWaiter *waiter)
                        (check_spec(w, &waiter->spec) && find_reply(w, waiter->token));
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
                 return !t || t->forgotten || t->state == T_REGISTERED;
         case EVENT_REMOVE:
                 return !is_committing(w->model, waiter->package);
@@ -463,7 +429,8 @@ static bool is_evident(World *w, const MWaiter *waiter)
                 if (waiter->type == EVENT_REGISTER && a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
                     specs_equal(&a->task.spec, &waiter->spec))
                         return true;
-                if (waiter->type == EVENT_PAUSE && a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
+                if ((waiter->type == EVENT_PAUSE || waiter->type == EVENT_SKIP) &&
+                    a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
                     uuid_equal(a->task.id, waiter->task))
                         return true;
                 if (waiter->type == EVENT_UNREGISTER && is_task_gone(a, waiter->task) &&
@@ -564,17 +531,16 @@ static void registered(World *w, MTask *t, int error)
 
 static void updated(World *w, MTask *t, int error)
 {
-        Act *a = expect_reply(w, "2.4", t->token, error_of_store(error));
-        bool pausing = t->pausing;
+        Act *a;
 
-        t->state = T_REGISTERED;
-        t->pausing = false;
-        if (error)
-                return;
-        if (pausing) {
-                t->paused = t->new_paused;
+        if (t->bit) {
+                model_bit_updated(w, t, error);
                 return;
         }
+        a = expect_reply(w, "2.4", t->token, error_of_store(error));
+        t->state = T_REGISTERED;
+        if (error)
+                return;
         sim_check(w, uuid_equal(a->effect.reply.id, t->id), "2.3", "an update is answered with another id");
         if (!t->new_kind && t->last_number != t->number_then)
                 keep_phase(w, t, &t->new_spec, &t->new_anchor, &t->new_base);

@@ -37,6 +37,7 @@ static void restore_tasks(World *w)
                 t->last_number = row->last_number;
                 t->registered_real = row->registered_real_usec;
                 t->paused = row->paused;
+                t->skip = row->skip_next;
                 model_derive(w, t);
                 /* No anchor is still to come, whatever the row says. */
                 if (t->base > (int64_t)w->now.boot_usec) {

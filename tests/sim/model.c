@@ -247,6 +247,7 @@ static void cover_event(World *w, const Event *e)
                 break;
         case EVENT_UNREGISTER:
         case EVENT_PAUSE:
+        case EVENT_SKIP:
         case EVENT_REQUEST ... EVENT_CANCEL:
                 t = model_task(m, e->task.task);
                 cover(2, t && !t->forgotten ? t->state : _T_MAX, e->type);
@@ -318,7 +319,8 @@ static const Judge judges[_EVENT_TYPE_MAX] = {
         [EVENT_REMOVE] = model_remove,
         [EVENT_REGISTER] = model_register,
         [EVENT_UNREGISTER] = model_unregister,
-        [EVENT_PAUSE] = model_pause,
+        [EVENT_PAUSE] = model_bit,
+        [EVENT_SKIP] = model_bit,
         [EVENT_LEVEL] = model_level,
         [EVENT_RAISE] = judge_raise,
         [EVENT_REQUEST] = model_request,

@@ -52,8 +52,10 @@ typedef struct MTask {
         bool new_kind;            /* the update changes the kind of trigger */
         uint64_t last_number;
         uint64_t registered_real;
-        bool paused, new_paused;
-        bool pausing;             /* the update is a pause */
+        bool paused, skip;
+        EventType bit;            /* the update is of one bit: EVENT_PAUSE or EVENT_SKIP; 0: of all */
+        bool new_bit;
+        bool state_behind;        /* the bit's commit is followed by one with the state of the task */
         bool loose;               /* a commit about it failed: the store may be behind */
         size_t stamp;
 } MTask;
@@ -251,11 +253,20 @@ void model_package_committed(World *w, int package, int error);
 void model_begin_unregister(World *w, MTask *t, bool cancel, uint8_t reason, uint64_t token, uint64_t commit);
 void model_register(World *w, const Event *e);
 void model_unregister(World *w, const Event *e);
-void model_pause(World *w, const Event *e);
 void model_remove(World *w, const Event *e);
 void model_commit_tasks(World *w, uint64_t commit, int error);
 void model_waiters(World *w);
 void model_forget(World *w, MTask *t, bool cancel, uint8_t reason);
+
+MWaiter *model_add_waiter(World *w, EventType type, uint64_t token);
+/* The row of a registration that is given to the store; the null id: of a new one. */
+Act *model_expect_row(World *w, const TaskSpec *spec, Uuid id);
+
+/* model-bit.c: pause and skip */
+void model_bit(World *w, const Event *e);
+/* False if the caller has to wait for a commit. */
+bool model_try_bit(World *w, EventType type, Uuid id, bool on, uint64_t token);
+void model_bit_updated(World *w, MTask *t, int error);
 
 /* model-calendar.c: 3.9 */
 bool calendar_comes(World *w, const char *text);

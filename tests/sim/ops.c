@@ -16,25 +16,27 @@ static const char *const texts[] = { "x", "y" };
 static const char *const expressions[] = { "*:0/15", "hourly", "daily", "02:30", "Mon..Fri 10:00 Area/City",
                                            "*-*~1 23:30", "25:00", "2020-01-01", "10:00 No/Where" };
 
-/* Weights in the order of Op: small, wake, big, late, suspend, step, zone, store, proc, self, reg, unreg, pause, inst,
- * rem, level, raise, request, run, cancel, cancel run, crash, reboot, shutdown. */
+/* Weights in the order of Op: small, wake, big, late, suspend, step, zone, store, proc, self, reg, unreg, pause, skip,
+ * inst, rem, level, raise, request, run, cancel, cancel run, crash, reboot, shutdown. */
 const Profile profiles[] = {
-        { "everything", { 20, 30, 6, 3, 2, 2, 1, 60, 90, 2, 10, 4, 3, 2, 1, 12, 8, 8, 5, 4, 3, 3, 1, 0 }, FAULTS_ALL },
-        { "timers", { 10, 60, 20, 6, 6, 6, 1, 50, 60, 0, 8, 2, 2, 0, 0, 4, 0, 0, 2, 1, 1, 2, 2, 0 },
+        { "everything", { 20, 30, 6, 3, 2, 2, 1, 60, 90, 2, 10, 4, 3, 3, 2, 1, 12, 8, 8, 5, 4, 3, 3, 1, 0 },
+          FAULTS_ALL },
+        { "timers", { 10, 60, 20, 6, 6, 6, 1, 50, 60, 0, 8, 2, 2, 5, 0, 0, 4, 0, 0, 2, 1, 1, 2, 2, 0 },
           F(CRASH) | F(COMMIT) | F(EXIT_AFTER_COMPLETE) },
-        { "servers", { 20, 40, 4, 2, 0, 0, 0, 40, 140, 5, 5, 1, 0, 1, 0, 3, 10, 12, 6, 4, 4, 0, 0, 0 }, FAULTS_ALL },
-        { "registrations", { 10, 10, 4, 1, 0, 0, 0, 60, 30, 1, 60, 25, 4, 6, 4, 4, 4, 4, 3, 2, 0, 4, 2, 0 },
+        { "servers", { 20, 40, 4, 2, 0, 0, 0, 40, 140, 5, 5, 1, 0, 0, 1, 0, 3, 10, 12, 6, 4, 4, 0, 0, 0 },
+          FAULTS_ALL },
+        { "registrations", { 10, 10, 4, 1, 0, 0, 0, 60, 30, 1, 60, 25, 4, 4, 6, 4, 4, 4, 4, 3, 2, 0, 4, 2, 0 },
           F(COMMIT) },
-        { "store", { 10, 30, 6, 2, 2, 2, 1, 60, 60, 1, 12, 6, 2, 3, 2, 8, 10, 10, 6, 3, 2, 4, 2, 0 },
+        { "store", { 10, 30, 6, 2, 2, 2, 1, 60, 60, 1, 12, 6, 2, 4, 3, 2, 8, 10, 10, 6, 3, 2, 4, 2, 0 },
           F(COMMIT) | F(CRASH) | F(EXIT_AFTER_COMPLETE) },
-        { "crashes", { 15, 25, 4, 2, 1, 1, 1, 40, 90, 1, 8, 3, 1, 2, 1, 8, 8, 10, 5, 3, 2, 14, 2, 1 },
+        { "crashes", { 15, 25, 4, 2, 1, 1, 1, 40, 90, 1, 8, 3, 1, 3, 2, 1, 8, 8, 10, 5, 3, 2, 14, 2, 1 },
           FAULTS_ALL & ~F(COMMIT) },
-        { "reboots", { 15, 25, 10, 2, 4, 4, 1, 40, 70, 1, 8, 3, 1, 2, 1, 8, 8, 10, 5, 3, 2, 2, 12, 0 }, F(CRASH) },
-        { "conditions", { 20, 30, 4, 2, 1, 0, 0, 40, 80, 1, 8, 2, 2, 0, 0, 60, 8, 8, 5, 2, 1, 2, 1, 0 },
+        { "reboots", { 15, 25, 10, 2, 4, 4, 1, 40, 70, 1, 8, 3, 1, 3, 2, 1, 8, 8, 10, 5, 3, 2, 2, 12, 0 }, F(CRASH) },
+        { "conditions", { 20, 30, 4, 2, 1, 0, 0, 40, 80, 1, 8, 2, 2, 2, 0, 0, 60, 8, 8, 5, 2, 1, 2, 1, 0 },
           F(HANG) | F(TRACED) | F(IGNORE_TERM) },
-        { "packages", { 10, 20, 4, 1, 1, 0, 0, 50, 70, 3, 14, 3, 1, 14, 6, 4, 8, 8, 5, 2, 1, 3, 1, 0 },
+        { "packages", { 10, 20, 4, 1, 1, 0, 0, 50, 70, 3, 14, 3, 1, 1, 14, 6, 4, 8, 8, 5, 2, 1, 3, 1, 0 },
           F(COMMIT) | F(CRASH) | F(FOREIGN_CLASS) | F(REVOKE) },
-        { "limits", { 10, 30, 6, 2, 1, 0, 0, 40, 90, 1, 14, 2, 2, 1, 0, 4, 20, 20, 12, 4, 3, 1, 1, 0 },
+        { "limits", { 10, 30, 6, 2, 1, 0, 0, 40, 90, 1, 14, 2, 2, 1, 1, 0, 4, 20, 20, 12, 4, 3, 1, 1, 0 },
           F(REFUSE) | F(SPAWN) | F(NO_ACK) | F(NEVER_REGISTER) },
 };
 const size_t n_profiles = ELEMENTSOF(profiles);
@@ -197,6 +199,7 @@ static void op_on_task(World *w, EventType type)
         calm_down(w);
         event.task.cancel = rng_percent(&w->rng, 50);
         event.task.paused = rng_percent(&w->rng, 50);
+        event.task.skip = rng_percent(&w->rng, 75);
         event.task.forced = rng_percent(&w->rng, 50);
         event.task.reason = reasons[rng_below(&w->rng, ELEMENTSOF(reasons))];
         if (type == EVENT_REQUEST && rng_percent(&w->rng, 70)) {
@@ -393,6 +396,9 @@ static void do_op(World *w, Op op)
                 break;
         case OP_PAUSE:
                 op_on_task(w, EVENT_PAUSE);
+                break;
+        case OP_SKIP:
+                op_on_task(w, EVENT_SKIP);
                 break;
         case OP_INSTALL:
         case OP_REMOVE:

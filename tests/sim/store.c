@@ -148,6 +148,7 @@ static void apply(World *w, Db *db, const Act *a)
                 if (t) {
                         t->anchor = a->task.anchor;
                         t->last_number = a->task.last_number;
+                        t->skip_next = a->task.skip_next;
                 }
                 break;
         case EFFECT_STORE_TASK_GONE:

@@ -168,6 +168,7 @@ typedef enum Op {
         OP_REGISTER,
         OP_UNREGISTER,
         OP_PAUSE,
+        OP_SKIP,
         OP_INSTALL,
         OP_REMOVE,
         OP_LEVEL,
