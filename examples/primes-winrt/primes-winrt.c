@@ -286,13 +286,13 @@ static HRESULT SampleTaskServer_Start(void)
 
 /* SampleTaskRegistrar. */
 
-static HRESULT is_this_the_name(IKeyValuePair_GUID_BackgroundTaskRegistration *pair, HSTRING name, INT32 *difference)
+static HRESULT is_this_the_name(IKeyValuePair_GUID_IBackgroundTaskRegistration *pair, HSTRING name, INT32 *difference)
 {
         IBackgroundTaskRegistration *task = NULL;
         HSTRING its_name = NULL;
         HRESULT hr;
 
-        hr = IKeyValuePair_GUID_BackgroundTaskRegistration_get_Value(pair, &task);
+        hr = IKeyValuePair_GUID_IBackgroundTaskRegistration_get_Value(pair, &task);
         if (SUCCEEDED(hr))
                 hr = IBackgroundTaskRegistration_get_Name(task, &its_name);
         if (SUCCEEDED(hr))
@@ -306,9 +306,9 @@ static HRESULT is_this_the_name(IKeyValuePair_GUID_BackgroundTaskRegistration *p
 /* for (auto const &task : BackgroundTaskRegistration::AllTasks()) */
 static HRESULT find_task(HSTRING name, boolean *found)
 {
-        IIterable_GUID_BackgroundTaskRegistration *iterable = NULL;
-        IIterator_GUID_BackgroundTaskRegistration *iterator = NULL;
-        IMapView_GUID_BackgroundTaskRegistration *all_tasks = NULL;
+        IIterable_GUID_IBackgroundTaskRegistration *iterable = NULL;
+        IIterator_GUID_IBackgroundTaskRegistration *iterator = NULL;
+        IMapView_GUID_IBackgroundTaskRegistration *all_tasks = NULL;
         IBackgroundTaskRegistrationStatics *statics = NULL;
         HSTRING_HEADER header;
         boolean more = 0;
@@ -320,31 +320,31 @@ static HRESULT find_task(HSTRING name, boolean *found)
         if (SUCCEEDED(hr))
                 hr = IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &all_tasks);
         if (SUCCEEDED(hr))
-                hr = IMapView_GUID_BackgroundTaskRegistration_QueryInterface(
-                        all_tasks, &IID_IIterable_GUID_BackgroundTaskRegistration, (void **)&iterable);
+                hr = IMapView_GUID_IBackgroundTaskRegistration_QueryInterface(
+                        all_tasks, &IID_IIterable_GUID_IBackgroundTaskRegistration, (void **)&iterable);
         if (SUCCEEDED(hr))
-                hr = IIterable_GUID_BackgroundTaskRegistration_First(iterable, &iterator);
+                hr = IIterable_GUID_IBackgroundTaskRegistration_First(iterable, &iterator);
         if (SUCCEEDED(hr))
-                hr = IIterator_GUID_BackgroundTaskRegistration_get_HasCurrent(iterator, &more);
+                hr = IIterator_GUID_IBackgroundTaskRegistration_get_HasCurrent(iterator, &more);
         while (SUCCEEDED(hr) && more && !*found) {
-                IKeyValuePair_GUID_BackgroundTaskRegistration *pair = NULL;
+                IKeyValuePair_GUID_IBackgroundTaskRegistration *pair = NULL;
                 INT32 difference = 1;
 
-                hr = IIterator_GUID_BackgroundTaskRegistration_get_Current(iterator, &pair);
+                hr = IIterator_GUID_IBackgroundTaskRegistration_get_Current(iterator, &pair);
                 if (SUCCEEDED(hr)) {
                         hr = is_this_the_name(pair, name, &difference);
-                        IKeyValuePair_GUID_BackgroundTaskRegistration_Release(pair);
+                        IKeyValuePair_GUID_IBackgroundTaskRegistration_Release(pair);
                 }
                 *found = difference == 0;
                 if (SUCCEEDED(hr))
-                        hr = IIterator_GUID_BackgroundTaskRegistration_MoveNext(iterator, &more);
+                        hr = IIterator_GUID_IBackgroundTaskRegistration_MoveNext(iterator, &more);
         }
         if (iterator)
-                IIterator_GUID_BackgroundTaskRegistration_Release(iterator);
+                IIterator_GUID_IBackgroundTaskRegistration_Release(iterator);
         if (iterable)
-                IIterable_GUID_BackgroundTaskRegistration_Release(iterable);
+                IIterable_GUID_IBackgroundTaskRegistration_Release(iterable);
         if (all_tasks)
-                IMapView_GUID_BackgroundTaskRegistration_Release(all_tasks);
+                IMapView_GUID_IBackgroundTaskRegistration_Release(all_tasks);
         return hr;
 }
 

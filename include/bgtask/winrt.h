@@ -69,6 +69,15 @@ typedef struct EventRegistrationToken {
         INT64 value;
 } EventRegistrationToken;
 
+/* 100 ns since 1601. */
+typedef struct DateTime {
+        INT64 UniversalTime;
+} DateTime;
+/* 100 ns. */
+typedef struct TimeSpan {
+        INT64 Duration;
+} TimeSpan;
+
 typedef enum TrustLevel { BaseTrust = 0, PartialTrust = 1, FullTrust = 2 } TrustLevel;
 typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 1 } RO_INIT_TYPE;
 
@@ -172,6 +181,20 @@ typedef enum ApplicationTriggerResult {
         ApplicationTriggerResult_DisabledByPolicy = 2,
         ApplicationTriggerResult_UnknownError = 3
 } ApplicationTriggerResult;
+
+typedef enum AlarmAccessStatus {
+        AlarmAccessStatus_Unspecified = 0,
+        AlarmAccessStatus_AllowedWithWakeupCapability = 1,
+        AlarmAccessStatus_AllowedWithoutWakeupCapability = 2,
+        AlarmAccessStatus_Denied = 3
+} AlarmAccessStatus;
+
+typedef enum EnergyUseLevel {
+        EnergyUseLevel_Unknown = 0,
+        EnergyUseLevel_UnderHalfOfBudget = 1,
+        EnergyUseLevel_OverHalfOfBudget = 2,
+        EnergyUseLevel_OverBudget = 3
+} EnergyUseLevel;
 
 typedef enum AsyncStatus {
         AsyncStatus_Started = 0,

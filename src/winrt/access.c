@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-/* BackgroundExecutionManager and BackgroundWorkCost. */
+/* BackgroundExecutionManager, AlarmApplicationManager and BackgroundWorkCost. */
 
 #include "winrt/async.h"
 #include "winrt/factory.h"
+
+#define BACKGROUND u"Windows.ApplicationModel.Background."
 
 static STDMETHODIMP get_status(void *self, BackgroundAccessStatus *ret_value)
 {
@@ -79,6 +81,58 @@ static STDMETHODIMP get_current_cost(IBackgroundWorkCostStatics *self, Backgroun
         return S_OK;
 }
 
+/* Nobody measures the energy of an app, or throttles one in standby. */
+static STDMETHODIMP get_energy_level(IBackgroundWorkCostStatics2 *self, EnergyUseLevel *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = EnergyUseLevel_Unknown;
+        return S_OK;
+}
+
+static STDMETHODIMP get_prediction(IBackgroundWorkCostStatics2 *self, double *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = 0;
+        return S_OK;
+}
+
+static STDMETHODIMP get_last_throttled(IBackgroundWorkCostStatics2 *self, DateTime *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        ret_value->UniversalTime = 0;
+        return S_OK;
+}
+
+/* Whoever may have tasks may have alarms; nothing wakes a machine that is suspended. */
+static STDMETHODIMP get_alarm_status(IAlarmApplicationManagerStatics *self, AlarmAccessStatus *ret_value)
+{
+        BackgroundAccessStatus status;
+        HRESULT hr;
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = AlarmAccessStatus_Unspecified;
+        hr = get_status(self, &status);
+        if (FAILED(hr))
+                return hr;
+        *ret_value = status == BackgroundAccessStatus_DeniedBySystemPolicy ||
+                     status == BackgroundAccessStatus_DeniedByUser ?
+                AlarmAccessStatus_Denied : AlarmAccessStatus_AllowedWithoutWakeupCapability;
+        return S_OK;
+}
+
+static STDMETHODIMP request_alarm(IAlarmApplicationManagerStatics *self,
+                                  IAsyncOperation_AlarmAccessStatus **ret_operation)
+{
+        AlarmAccessStatus status = AlarmAccessStatus_Unspecified;
+        HRESULT hr = get_alarm_status(self, &status);
+
+        return async_new_alarm(hr, status, ret_operation);
+}
+
 static const IBackgroundExecutionManagerStaticsVtbl manager = {
         INSPECTABLE_SLOTS,
         .RequestAccessAsync = (void *)request_access,
@@ -101,10 +155,22 @@ static const IBackgroundWorkCostStaticsVtbl cost = {
         INSPECTABLE_SLOTS, .get_CurrentBackgroundWorkCost = get_current_cost,
 };
 
+static const IBackgroundWorkCostStatics2Vtbl cost2 = {
+        INSPECTABLE_SLOTS, .get_AppEnergyUseLevel = get_energy_level, .get_AppEnergyUsePrediction = get_prediction,
+        .get_AppLastThrottledInStandbyTimestamp = get_last_throttled,
+};
+static const IAlarmApplicationManagerStaticsVtbl alarms = {
+        INSPECTABLE_SLOTS, .RequestAccessAsync = request_alarm, .GetAccessStatus = get_alarm_status,
+};
+
 const FactoryInfo access_factories[] = {
-        { u"BackgroundExecutionManager", { { &IID_IBackgroundExecutionManagerStatics, &manager, NULL },
-                                           { &IID_IBackgroundExecutionManagerStatics2, &manager2, NULL },
-                                           { &IID_IBackgroundExecutionManagerStatics3, &manager3, NULL } }, NULL },
-        { u"BackgroundWorkCost", { { &IID_IBackgroundWorkCostStatics, &cost, NULL } }, NULL },
+        { BACKGROUND u"BackgroundExecutionManager",
+          { { &IID_IBackgroundExecutionManagerStatics, &manager, NULL },
+            { &IID_IBackgroundExecutionManagerStatics2, &manager2, NULL },
+            { &IID_IBackgroundExecutionManagerStatics3, &manager3, NULL } }, NULL },
+        { BACKGROUND u"BackgroundWorkCost",
+          { { &IID_IBackgroundWorkCostStatics, &cost, NULL },
+            { &IID_IBackgroundWorkCostStatics2, &cost2, NULL } }, NULL },
+        { BACKGROUND u"AlarmApplicationManager", { { &IID_IAlarmApplicationManagerStatics, &alarms, NULL } }, NULL },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

@@ -145,6 +145,7 @@ static const IAsyncInfoVtbl info_vtable = {
 
 OPERATION_CLASS(ApplicationTriggerResult, get_number, u"Windows.ApplicationModel.Background.ApplicationTriggerResult");
 OPERATION_CLASS(BackgroundAccessStatus, get_number, u"Windows.ApplicationModel.Background.BackgroundAccessStatus");
+OPERATION_CLASS(AlarmAccessStatus, get_number, u"Windows.ApplicationModel.Background.AlarmAccessStatus");
 OPERATION_CLASS(boolean, get_boolean, u"Boolean");
 
 static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *ret)
@@ -175,6 +176,11 @@ HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
                          IAsyncOperation_BackgroundAccessStatus **ret_operation)
 {
         return operation_new(&BackgroundAccessStatus_class, hr, result, ret_operation);
+}
+
+HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation)
+{
+        return operation_new(&AlarmAccessStatus_class, hr, result, ret_operation);
 }
 
 HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation)

@@ -12,4 +12,5 @@ HRESULT async_new_request(HRESULT hr, ApplicationTriggerResult result,
                           IAsyncOperation_ApplicationTriggerResult **ret_operation);
 HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
                          IAsyncOperation_BackgroundAccessStatus **ret_operation);
+HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation);
 HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation);

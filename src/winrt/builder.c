@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "winrt/factory.h"
+#include "winrt/group.h"
 #include "winrt/registration.h"
 #include "winrt/value.h"
 
@@ -20,6 +21,7 @@ typedef struct Builder {
         size_t n_conditions;
         bool has_clsid;
         GUID clsid;
+        IBackgroundTaskRegistrationGroup *group;
         boolean cancel_on_condition_loss, network_requested, in_standby;
 } Builder;
 
@@ -44,6 +46,8 @@ static void builder_done(Object *object)
         (void)WindowsDeleteString(builder->entry_point);
         if (builder->trigger)
                 IBackgroundTrigger_Release(builder->trigger);
+        if (builder->group)
+                IBackgroundTaskRegistrationGroup_Release(builder->group);
         pthread_mutex_destroy(&builder->lock);
 }
 
@@ -119,13 +123,15 @@ static STDMETHODIMP add_condition(IBackgroundTaskBuilder *self, IBackgroundCondi
 /* Everything that was set; name may be NULL: the builder's own. */
 static HRESULT make(const Builder *builder, HSTRING name, bgt_builder **ret)
 {
-        _cleanup_(freep) char *text = string_to_utf8(name ? name : builder->name);
-        _cleanup_(freep) char *entry_point = string_to_utf8(builder->entry_point);
+        _cleanup_(freep) char *text = NULL, *entry_point = NULL;
+        HRESULT hr = string_to_utf8(name ? name : builder->name, &text);
         char clsid[BGT_ID_SIZE];
         bgt_builder *made;
 
-        if (!text || !entry_point)
-                return E_INVALIDARG;
+        if (SUCCEEDED(hr))
+                hr = string_to_utf8(builder->entry_point, &entry_point);
+        if (FAILED(hr))
+                return hr;
         made = bgt_builder_new(NULL, text);
         if (!made)
                 return E_OUTOFMEMORY;
@@ -140,6 +146,8 @@ static HRESULT make(const Builder *builder, HSTRING name, bgt_builder **ret)
                 bgt_builder_add_condition(made, builder->conditions[i]);
         bgt_builder_set_cancel_on_condition_loss(made, builder->cancel_on_condition_loss);
         bgt_builder_set_network_requested(made, builder->network_requested);
+        if (builder->group)
+                bgt_builder_set_group(made, group_id(builder->group));
         *ret = made;
         return S_OK;
 }
@@ -234,6 +242,33 @@ static STDMETHODIMP set_clsid(IBackgroundTaskBuilder5 *self, GUID clsid)
         return S_OK;
 }
 
+static STDMETHODIMP get_group(IBackgroundTaskBuilder4 *self, IBackgroundTaskRegistrationGroup **ret_value)
+{
+        _cleanup_(unlock) Builder *builder = lock(self);
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = builder->group;
+        if (builder->group)
+                IBackgroundTaskRegistrationGroup_AddRef(builder->group);
+        return S_OK;
+}
+
+/* NULL: the task is in no group. */
+static STDMETHODIMP put_group(IBackgroundTaskBuilder4 *self, IBackgroundTaskRegistrationGroup *value)
+{
+        _cleanup_(unlock) Builder *builder = lock(self);
+
+        if (value && !group_id(value))
+                return E_INVALIDARG;
+        if (value)
+                IBackgroundTaskRegistrationGroup_AddRef(value);
+        if (builder->group)
+                IBackgroundTaskRegistrationGroup_Release(builder->group);
+        builder->group = value;
+        return S_OK;
+}
+
 static const IBackgroundTaskBuilderVtbl vtable = {
         INSPECTABLE_SLOTS, .put_TaskEntryPoint = put_entry_point, .get_TaskEntryPoint = get_entry_point,
         .SetTrigger = set_trigger, .AddCondition = add_condition, .put_Name = put_name, .get_Name = get_name,
@@ -246,6 +281,9 @@ static const IBackgroundTaskBuilder2Vtbl vtable2 = {
 static const IBackgroundTaskBuilder3Vtbl vtable3 = {
         INSPECTABLE_SLOTS, .put_IsNetworkRequested = put_network_requested,
         .get_IsNetworkRequested = get_network_requested,
+};
+static const IBackgroundTaskBuilder4Vtbl vtable4 = {
+        INSPECTABLE_SLOTS, .get_TaskGroup = get_group, .put_TaskGroup = put_group,
 };
 static const IBackgroundTaskBuilder5Vtbl vtable5 = { INSPECTABLE_SLOTS, .SetTaskEntryPointClsid = set_clsid };
 static const IBackgroundTaskBuilder6Vtbl vtable6 = {
@@ -260,6 +298,7 @@ static const Class builder_class = {
                 { &IID_IBackgroundTaskBuilder, &vtable, NULL },
                 { &IID_IBackgroundTaskBuilder2, &vtable2, NULL },
                 { &IID_IBackgroundTaskBuilder3, &vtable3, NULL },
+                { &IID_IBackgroundTaskBuilder4, &vtable4, NULL },
                 { &IID_IBackgroundTaskBuilder5, &vtable5, NULL },
                 { &IID_IBackgroundTaskBuilder6, &vtable6, NULL },
         },
@@ -290,6 +329,7 @@ static const IBackgroundTaskBuilderStaticsVtbl statics = {
 };
 
 const FactoryInfo builder_factories[] = {
-        { u"BackgroundTaskBuilder", { { &IID_IBackgroundTaskBuilderStatics, &statics, NULL } }, activate },
+        { u"Windows.ApplicationModel.Background.BackgroundTaskBuilder",
+          { { &IID_IBackgroundTaskBuilderStatics, &statics, NULL } }, activate },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

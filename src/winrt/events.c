@@ -39,7 +39,7 @@ HRESULT events_add(Events *events, IUnknown *handler, EventRegistrationToken *re
         return hr;
 }
 
-void events_remove(Events *events, EventRegistrationToken token)
+bool events_remove(Events *events, EventRegistrationToken token)
 {
         IUnknown *handler = NULL;
 
@@ -49,6 +49,7 @@ void events_remove(Events *events, EventRegistrationToken token)
         pthread_mutex_unlock(&events->lock);
         if (handler)
                 IUnknown_Release(handler);
+        return handler != NULL;
 }
 
 size_t events_get(Events *events, size_t from, EventList *ret_list)

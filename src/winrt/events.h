@@ -20,8 +20,8 @@ typedef struct EventList {
 void events_init(Events *events);
 void events_done(Events *events);
 HRESULT events_add(Events *events, IUnknown *handler, EventRegistrationToken *ret_token);
-/* A token that was never given does nothing. */
-void events_remove(Events *events, EventRegistrationToken token);
+/* False for a token that was never given or is removed: it does nothing. */
+bool events_remove(Events *events, EventRegistrationToken token);
 /*
  * Those that were added after the first `from` ones; an empty list if there is no memory. Returns how many have been
  * added in all.

@@ -2,14 +2,12 @@
 
 #include "winrt/factory.h"
 
-#include <string.h>
+#include <assert.h>
 
 static const FactoryInfo *const lists[] = { value_factories, builder_factories, registration_factories,
-                                            access_factories };
-static const WCHAR prefix[] = u"Windows.ApplicationModel.Background.";
+                                            group_factories, access_factories };
 
-#define PREFIX_LENGTH (ELEMENTSOF(prefix) - 1)
-#define FACTORIES_MAX 16
+#define FACTORIES_MAX 96
 
 /* A static object for each class. Its first face is IActivationFactory, its second what the class offers. */
 typedef struct Factory {
@@ -40,12 +38,13 @@ static const IActivationFactoryVtbl activation_vtable = {
 static void make_factories(void)
 {
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                for (const FactoryInfo *info = lists[i]; info->name && n_factories < FACTORIES_MAX; info++) {
+                for (const FactoryInfo *info = lists[i]; info->name; info++) {
                         Factory *factory = &factories[n_factories++];
 
+                        assert(n_factories <= FACTORIES_MAX);
                         factory->info = info;
                         factory->class_ = (Class){
-                                .size = sizeof *factory,
+                                .name = info->name, .size = sizeof *factory,
                                 .faces = { { &IID_IActivationFactory, &activation_vtable, NULL },
                                            info->faces[0], info->faces[1], info->faces[2] },
                         };
@@ -55,14 +54,12 @@ static void make_factories(void)
 
 static bool is_named(HSTRING string, const WCHAR *name)
 {
-        UINT32 length;
+        UINT32 length, n = 0;
         const WCHAR *text = WindowsGetStringRawBuffer(string, &length);
-        size_t n = 0;
 
-        while (name[n])
+        while (n < length && name[n] == text[n])
                 n++;
-        return length == PREFIX_LENGTH + n && memcmp(text, prefix, PREFIX_LENGTH * sizeof(WCHAR)) == 0 &&
-                memcmp(text + PREFIX_LENGTH, name, n * sizeof(WCHAR)) == 0;
+        return n == length && name[n] == 0;
 }
 
 static Factory *find(HSTRING class_name)

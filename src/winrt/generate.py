@@ -37,10 +37,53 @@ class Method:
         return ', '.join(parts) or 'void'
 
 
-def read(lines):
-    known = {}
+# Parameterised interfaces: the words behind the name in the table, then what they stand for.
+TEMPLATES = {
+    'view': (('key', 'value', 'view', 'iterable', 'iterator', 'pair'), '''\
+interface IMapView_{name} {view} : IInspectable
+  Lookup {key} key, {value} *ret_value
+  get_Size UINT32 *ret_value
+  HasKey {key} key, boolean *ret_value
+  Split IMapView_{name} **ret_first, IMapView_{name} **ret_second
+interface IIterable_{name} {iterable} : IInspectable
+  First IIterator_{name} **ret_iterator
+interface IIterator_{name} {iterator} : IInspectable
+  get_Current IKeyValuePair_{name} **ret_pair
+  get_HasCurrent boolean *ret_value
+  MoveNext boolean *ret_value
+  GetMany UINT32 size, IKeyValuePair_{name} **ret_pairs, UINT32 *ret_n
+interface IKeyValuePair_{name} {pair} : IInspectable
+  get_Key {key} *ret_value
+  get_Value {value} *ret_value'''),
+    'operation': (('operation', 'handler'), '''\
+interface IAsyncOperation_{name} {operation} : IInspectable
+  put_Completed IAsyncOperationCompletedHandler_{name} *handler
+  get_Completed IAsyncOperationCompletedHandler_{name} **ret_handler
+  GetResults {name} *ret_results
+interface IAsyncOperationCompletedHandler_{name} {handler} : IUnknown
+  Invoke IAsyncOperation_{name} *operation, AsyncStatus status'''),
+    'reference': (('reference',), '''\
+interface IReference_{name} {reference} : IInspectable
+  get_Value {name} *ret_value'''),
+}
+
+
+def expand(lines):
+    """Every template in the place of the line that uses it."""
     for line in lines:
         line = line.split('#')[0].rstrip()
+        kind, *words = line.split() or ['']
+        if kind in TEMPLATES:
+            names, text = TEMPLATES[kind]
+            values = [word.replace('*', ' *') for word in words[1:]]
+            yield from text.format(name=words[0], **dict(zip(names, values, strict=True))).splitlines()
+        else:
+            yield line
+
+
+def read(lines):
+    known = {}
+    for line in expand(lines):
         found = re.fullmatch(r'interface (\w+) ([0-9a-f-]{36})(?: : (\w+))?', line)
         if found:
             current = known[found[1]] = Interface(*found.groups())

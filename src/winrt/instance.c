@@ -120,6 +120,15 @@ static STDMETHODIMP get_throttle_count(IBackgroundTaskInstance2 *self, Backgroun
         return S_OK;
 }
 
+/* One broker serves one user, so that none has to be told: NULL, as for an app of one user. */
+static STDMETHODIMP get_user(IBackgroundTaskInstance4 *self, IInspectable **ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        return S_OK;
+}
+
 /* A second Complete() changes nothing. */
 static STDMETHODIMP complete(IBackgroundTaskDeferral *self)
 {
@@ -170,11 +179,13 @@ static const IBackgroundTaskInstanceVtbl vtable = {
         .get_SuspendedCount = get_suspended_count,
         .GetDeferral = get_deferral,
 };
+static const IBackgroundTaskInstance4Vtbl vtable4 = { INSPECTABLE_SLOTS, .get_User = get_user };
 static const IBackgroundTaskInstance2Vtbl vtable2 = { INSPECTABLE_SLOTS, .GetThrottleCount = get_throttle_count };
 static const Class instance_class = {
         .name = NULL, .size = sizeof(Instance), .done = instance_done,
         .faces = { { &IID_IBackgroundTaskInstance, &vtable, NULL },
-                   { &IID_IBackgroundTaskInstance2, &vtable2, NULL } },
+                   { &IID_IBackgroundTaskInstance2, &vtable2, NULL },
+                   { &IID_IBackgroundTaskInstance4, &vtable4, NULL } },
 };
 
 HRESULT instance_new(bgt_instance *instance, IBackgroundTaskInstance **ret)

@@ -6,15 +6,10 @@
 
 #include "winrt/registration.h"
 
-typedef struct Entry {
-        GUID key;
-        IBackgroundTaskRegistration *value;
-} Entry;
-
 typedef struct Map {
         Object object;
         size_t n;
-        Entry *entries;
+        MapEntry *entries;
 } Map;
 
 typedef struct Iterator {
@@ -25,48 +20,85 @@ typedef struct Iterator {
 
 typedef struct Pair {
         Object object;
-        Entry entry;
+        MapEntry entry;
 } Pair;
+
+/* The classes of one kind. */
+typedef struct MapClasses {
+        Class map, iterator, pair;
+} MapClasses;
+
+static const MapClasses classes[MAP_X_MAX];
 
 static Map *map_of(void *self)
 {
         return (Map *)object_of(self);
 }
 
-static void map_done(Object *object)
+static void entry_done(MapEntry *entry)
 {
-        Map *map = (Map *)object;
-
-        for (size_t i = 0; i < map->n; i++)
-                IBackgroundTaskRegistration_Release(map->entries[i].value);
-        free(map->entries);
+        (void)WindowsDeleteString(entry->name);
+        if (entry->value)
+                IUnknown_Release(entry->value);
 }
 
-static Entry *find(Map *map, const GUID *key)
+void map_entries_free(MapEntry *entries, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                entry_done(&entries[i]);
+        free(entries);
+}
+
+static void map_done(Object *object)
+{
+        map_entries_free(((Map *)object)->entries, ((Map *)object)->n);
+}
+
+static void hand_out(const MapEntry *entry, IUnknown **ret_value)
+{
+        *ret_value = entry->value;
+        if (entry->value)
+                IUnknown_AddRef(entry->value);
+}
+
+static MapEntry *find_id(Map *map, const GUID *key)
 {
         for (size_t i = 0; i < map->n; i++)
-                if (iid_equal(&map->entries[i].key, key))
+                if (iid_equal(&map->entries[i].id, key))
                         return &map->entries[i];
         return NULL;
 }
 
-static STDMETHODIMP lookup(IMapView_GUID_BackgroundTaskRegistration *self, GUID key,
-                           IBackgroundTaskRegistration **ret_value)
+static MapEntry *find_name(Map *map, HSTRING key)
 {
-        Entry *entry;
+        for (size_t i = 0; i < map->n; i++)
+                if (string_equal(map->entries[i].name, key))
+                        return &map->entries[i];
+        return NULL;
+}
 
+static HRESULT lookup(const MapEntry *entry, IUnknown **ret_value)
+{
         if (!ret_value)
                 return E_POINTER;
         *ret_value = NULL;
-        entry = find(map_of(self), &key);
         if (!entry)
                 return E_BOUNDS;
-        *ret_value = entry->value;
-        IBackgroundTaskRegistration_AddRef(entry->value);
+        hand_out(entry, ret_value);
         return S_OK;
 }
 
-static STDMETHODIMP get_size(IMapView_GUID_BackgroundTaskRegistration *self, UINT32 *ret_value)
+static STDMETHODIMP lookup_id(void *self, GUID key, IUnknown **ret_value)
+{
+        return lookup(find_id(map_of(self), &key), ret_value);
+}
+
+static STDMETHODIMP lookup_name(void *self, HSTRING key, IUnknown **ret_value)
+{
+        return lookup(find_name(map_of(self), key), ret_value);
+}
+
+static STDMETHODIMP get_size(void *self, UINT32 *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
@@ -74,18 +106,24 @@ static STDMETHODIMP get_size(IMapView_GUID_BackgroundTaskRegistration *self, UIN
         return S_OK;
 }
 
-static STDMETHODIMP has_key(IMapView_GUID_BackgroundTaskRegistration *self, GUID key, boolean *ret_value)
+static STDMETHODIMP has_id(void *self, GUID key, boolean *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
-        *ret_value = find(map_of(self), &key) != NULL;
+        *ret_value = find_id(map_of(self), &key) != NULL;
+        return S_OK;
+}
+
+static STDMETHODIMP has_name(void *self, HSTRING key, boolean *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = find_name(map_of(self), key) != NULL;
         return S_OK;
 }
 
 /* May leave both empty: then there is nothing to be gained from it. */
-static STDMETHODIMP split(IMapView_GUID_BackgroundTaskRegistration *self,
-                          IMapView_GUID_BackgroundTaskRegistration **ret_first,
-                          IMapView_GUID_BackgroundTaskRegistration **ret_second)
+static STDMETHODIMP split(void *self, IUnknown **ret_first, IUnknown **ret_second)
 {
         if (!ret_first || !ret_second)
                 return E_POINTER;
@@ -93,64 +131,69 @@ static STDMETHODIMP split(IMapView_GUID_BackgroundTaskRegistration *self,
         return S_OK;
 }
 
-static STDMETHODIMP pair_get_key(IKeyValuePair_GUID_BackgroundTaskRegistration *self, GUID *ret_value)
+static STDMETHODIMP pair_get_id(void *self, GUID *ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
-        *ret_value = ((Pair *)object_of(self))->entry.key;
+        *ret_value = ((Pair *)object_of(self))->entry.id;
         return S_OK;
 }
 
-static STDMETHODIMP pair_get_value(IKeyValuePair_GUID_BackgroundTaskRegistration *self,
-                                   IBackgroundTaskRegistration **ret_value)
+static STDMETHODIMP pair_get_name(void *self, HSTRING *ret_value)
+{
+        return ret_value ? WindowsDuplicateString(((Pair *)object_of(self))->entry.name, ret_value) : E_POINTER;
+}
+
+static STDMETHODIMP pair_get_value(void *self, IUnknown **ret_value)
 {
         if (!ret_value)
                 return E_POINTER;
-        *ret_value = ((Pair *)object_of(self))->entry.value;
-        IBackgroundTaskRegistration_AddRef(*ret_value);
+        hand_out(&((Pair *)object_of(self))->entry, ret_value);
         return S_OK;
 }
 
 static void pair_done(Object *object)
 {
-        IBackgroundTaskRegistration_Release(((Pair *)object)->entry.value);
+        entry_done(&((Pair *)object)->entry);
 }
 
-static const IKeyValuePair_GUID_BackgroundTaskRegistrationVtbl pair_vtable = {
-        INSPECTABLE_SLOTS, .get_Key = pair_get_key, .get_Value = pair_get_value,
-};
-static const Class pair_class = {
-        .name = u"Windows.Foundation.Collections.IKeyValuePair`2<Guid, "
-                u"Windows.ApplicationModel.Background.IBackgroundTaskRegistration>",
-        .size = sizeof(Pair), .done = pair_done,
-        .faces = { { &IID_IKeyValuePair_GUID_BackgroundTaskRegistration, &pair_vtable, NULL } },
-};
-
-static HRESULT get_pair(Map *map, size_t position, IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pair)
+/* The map's class is the first one of its kind. */
+static const MapClasses *classes_of(const Map *map)
 {
+        return CONTAINER_OF(map->object.class_, const MapClasses, map);
+}
+
+static HRESULT get_pair(Map *map, size_t position, IUnknown **ret_pair)
+{
+        const MapEntry *entry;
         Pair *pair;
+        HRESULT hr;
 
         *ret_pair = NULL;
         if (position >= map->n)
                 return E_BOUNDS;
-        pair = (Pair *)object_new(&pair_class);
+        pair = (Pair *)object_new(&classes_of(map)->pair);
         if (!pair)
                 return E_OUTOFMEMORY;
-        pair->entry = map->entries[position];
-        IBackgroundTaskRegistration_AddRef(pair->entry.value);
-        *ret_pair = object_face(&pair->object, 0);
-        return S_OK;
+        entry = &map->entries[position];
+        pair->entry.id = entry->id;
+        hand_out(entry, &pair->entry.value);
+        hr = WindowsDuplicateString(entry->name, &pair->entry.name);
+        if (FAILED(hr))
+                object_unref(&pair->object);
+        else
+                *ret_pair = object_face(&pair->object, 0);
+        return hr;
 }
 
-static STDMETHODIMP get_current(IIterator_GUID_BackgroundTaskRegistration *self,
-                                IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pair)
+static STDMETHODIMP get_current(void *self, IUnknown **ret_pair)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
         return ret_pair ? get_pair(iterator->map, atomic_load(&iterator->position), ret_pair) : E_POINTER;
 }
 
-static STDMETHODIMP get_has_current(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
+static STDMETHODIMP get_has_current(void *self, boolean *ret_value)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
@@ -160,7 +203,7 @@ static STDMETHODIMP get_has_current(IIterator_GUID_BackgroundTaskRegistration *s
         return S_OK;
 }
 
-static STDMETHODIMP move_next(IIterator_GUID_BackgroundTaskRegistration *self, boolean *ret_value)
+static STDMETHODIMP move_next(void *self, boolean *ret_value)
 {
         Iterator *iterator = (Iterator *)object_of(self);
 
@@ -171,24 +214,29 @@ static STDMETHODIMP move_next(IIterator_GUID_BackgroundTaskRegistration *self, b
         return get_has_current(self, ret_value);
 }
 
-static STDMETHODIMP get_many(IIterator_GUID_BackgroundTaskRegistration *self, UINT32 size,
-                             IKeyValuePair_GUID_BackgroundTaskRegistration **ret_pairs, UINT32 *ret_n)
+/* All of what fits, or nothing. */
+static STDMETHODIMP get_many(void *self, UINT32 size, IUnknown **ret_pairs, UINT32 *ret_n)
 {
         Iterator *iterator = (Iterator *)object_of(self);
+        size_t start = atomic_load(&iterator->position);
         HRESULT hr = S_OK;
         UINT32 n = 0;
 
         if (!ret_n || (size > 0 && !ret_pairs))
                 return E_POINTER;
-        while (n < size && SUCCEEDED(hr) && atomic_load(&iterator->position) < iterator->map->n) {
-                hr = get_pair(iterator->map, atomic_load(&iterator->position), &ret_pairs[n]);
-                if (SUCCEEDED(hr)) {
-                        n++;
-                        atomic_fetch_add(&iterator->position, 1);
-                }
+        *ret_n = 0;
+        while (n < size && start + n < iterator->map->n && SUCCEEDED(hr)) {
+                hr = get_pair(iterator->map, start + n, &ret_pairs[n]);
+                n += SUCCEEDED(hr);
         }
+        if (FAILED(hr)) {
+                for (UINT32 i = 0; i < n; i++)
+                        IUnknown_Release(ret_pairs[i]);
+                return hr;
+        }
+        atomic_store(&iterator->position, start + n);
         *ret_n = n;
-        return hr;
+        return S_OK;
 }
 
 static void iterator_done(Object *object)
@@ -196,69 +244,102 @@ static void iterator_done(Object *object)
         object_unref(&((Iterator *)object)->map->object);
 }
 
-static const IIterator_GUID_BackgroundTaskRegistrationVtbl iterator_vtable = {
-        INSPECTABLE_SLOTS, .get_Current = get_current, .get_HasCurrent = get_has_current, .MoveNext = move_next,
-        .GetMany = get_many,
-};
-static const Class iterator_class = {
-        .name = u"Windows.Foundation.Collections.IIterator`1<Windows.Foundation.Collections.IKeyValuePair`2<Guid, "
-                u"Windows.ApplicationModel.Background.IBackgroundTaskRegistration>>",
-        .size = sizeof(Iterator), .done = iterator_done,
-        .faces = { { &IID_IIterator_GUID_BackgroundTaskRegistration, &iterator_vtable, NULL } },
-};
-
-static STDMETHODIMP first(IIterable_GUID_BackgroundTaskRegistration *self,
-                          IIterator_GUID_BackgroundTaskRegistration **ret_iterator)
+static HRESULT new_iterator(Map *map, IUnknown **ret_iterator)
 {
-        Iterator *iterator;
+        Iterator *iterator = (Iterator *)object_new(&classes_of(map)->iterator);
 
-        if (!ret_iterator)
-                return E_POINTER;
         *ret_iterator = NULL;
-        iterator = (Iterator *)object_new(&iterator_class);
         if (!iterator)
                 return E_OUTOFMEMORY;
-        iterator->map = (Map *)object_ref(object_of(self));
+        iterator->map = (Map *)object_ref(&map->object);
         *ret_iterator = object_face(&iterator->object, 0);
         return S_OK;
 }
 
-static const IMapView_GUID_BackgroundTaskRegistrationVtbl map_vtable = {
-        INSPECTABLE_SLOTS, .Lookup = lookup, .get_Size = get_size, .HasKey = has_key, .Split = split,
-};
-static const IIterable_GUID_BackgroundTaskRegistrationVtbl iterable_vtable = { INSPECTABLE_SLOTS, .First = first };
-static const Class map_class = {
-        .name = u"Windows.Foundation.Collections.IMapView`2<Guid, "
-                u"Windows.ApplicationModel.Background.IBackgroundTaskRegistration>",
-        .size = sizeof(Map), .done = map_done,
-        .faces = { { &IID_IMapView_GUID_BackgroundTaskRegistration, &map_vtable, NULL },
-                   { &IID_IIterable_GUID_BackgroundTaskRegistration, &iterable_vtable, NULL } },
-};
-
-HRESULT map_new(bgt_registration *const *tasks, size_t n, IMapView_GUID_BackgroundTaskRegistration **ret)
+static STDMETHODIMP first(void *self, IUnknown **ret_iterator)
 {
-        Map *map = (Map *)object_new(&map_class);
-        HRESULT hr = S_OK;
+        return ret_iterator ? new_iterator(map_of(self), ret_iterator) : E_POINTER;
+}
 
-        *ret = NULL;
-        if (!map)
+HRESULT map_first(void *view, void *ret_iterator)
+{
+        return new_iterator(map_of(view), ret_iterator);
+}
+
+#define VTABLES(suffix, key)                                                                                    \
+        static const IMapView_##suffix##Vtbl suffix##_map = {                                                   \
+                INSPECTABLE_SLOTS, .Lookup = (void *)lookup_##key, .get_Size = (void *)get_size,                \
+                .HasKey = (void *)has_##key, .Split = (void *)split,                                            \
+        };                                                                                                      \
+        static const IIterable_##suffix##Vtbl suffix##_iterable = { INSPECTABLE_SLOTS, .First = (void *)first };\
+        static const IIterator_##suffix##Vtbl suffix##_iterator = {                                             \
+                INSPECTABLE_SLOTS, .get_Current = (void *)get_current,                                          \
+                .get_HasCurrent = (void *)get_has_current, .MoveNext = (void *)move_next,                       \
+                .GetMany = (void *)get_many,                                                                    \
+        };                                                                                                      \
+        static const IKeyValuePair_##suffix##Vtbl suffix##_pair = {                                             \
+                INSPECTABLE_SLOTS, .get_Key = (void *)pair_get_##key, .get_Value = (void *)pair_get_value,      \
+        }
+
+VTABLES(GUID_IBackgroundTaskRegistration, id);
+VTABLES(GUID_BackgroundTaskRegistration, id);
+VTABLES(HSTRING_BackgroundTaskRegistrationGroup, name);
+VTABLES(HSTRING_IInspectable, name);
+
+#define COLLECTIONS u"Windows.Foundation.Collections."
+#define BACKGROUND u"Windows.ApplicationModel.Background."
+#define CLASSES(suffix, types)                                                                                  \
+        {                                                                                                       \
+                .map = { .name = COLLECTIONS u"IMapView`2<" types u">", .size = sizeof(Map), .done = map_done,  \
+                         .faces = { { &IID_IMapView_##suffix, &suffix##_map, NULL },                            \
+                                    { &IID_IIterable_##suffix, &suffix##_iterable, NULL } } },                  \
+                .iterator = { .name = COLLECTIONS u"IIterator`1<" COLLECTIONS u"IKeyValuePair`2<" types u">>",  \
+                              .size = sizeof(Iterator), .done = iterator_done,                                  \
+                              .faces = { { &IID_IIterator_##suffix, &suffix##_iterator, NULL } } },             \
+                .pair = { .name = COLLECTIONS u"IKeyValuePair`2<" types u">", .size = sizeof(Pair),             \
+                          .done = pair_done,                                                                    \
+                          .faces = { { &IID_IKeyValuePair_##suffix, &suffix##_pair, NULL } } },                 \
+        }
+
+static const MapClasses classes[] = {
+        [MAP_TASKS] = CLASSES(GUID_IBackgroundTaskRegistration, u"Guid, " BACKGROUND u"IBackgroundTaskRegistration"),
+        [MAP_GROUP_TASKS] = CLASSES(GUID_BackgroundTaskRegistration,
+                                    u"Guid, " BACKGROUND u"BackgroundTaskRegistration"),
+        [MAP_GROUPS] = CLASSES(HSTRING_BackgroundTaskRegistrationGroup,
+                               u"String, " BACKGROUND u"BackgroundTaskRegistrationGroup"),
+        [MAP_OBJECTS] = CLASSES(HSTRING_IInspectable, u"String, Object"),
+};
+
+HRESULT map_new(MapKind kind, MapEntry *entries, size_t n, void *ret)
+{
+        void **ret_view = ret;
+        Map *map = (Map *)object_new(&classes[kind].map);
+
+        *ret_view = NULL;
+        if (!map) {
+                map_entries_free(entries, n);
                 return E_OUTOFMEMORY;
-        map->entries = calloc(MAX(n, (size_t)1), sizeof(*map->entries));
-        if (!map->entries)
-                hr = E_OUTOFMEMORY;
-        while (SUCCEEDED(hr) && map->n < n) {
-                Entry *entry = &map->entries[map->n];
+        }
+        map->entries = entries;
+        map->n = n;
+        *ret_view = object_face(&map->object, 0);
+        return S_OK;
+}
 
-                hr = guid_parse(bgt_registration_id(tasks[map->n]), &entry->key) ? S_OK : E_FAIL;
+HRESULT map_new_of_tasks(MapKind kind, bgt_registration *const *tasks, size_t n, void *ret)
+{
+        MapEntry *entries = calloc(MAX(n, (size_t)1), sizeof *entries);
+        HRESULT hr = entries ? S_OK : E_OUTOFMEMORY;
+
+        *(void **)ret = NULL;
+        for (size_t i = 0; i < n && SUCCEEDED(hr); i++) {
+                hr = guid_parse(bgt_registration_id(tasks[i]), &entries[i].id) ? S_OK : E_FAIL;
                 if (SUCCEEDED(hr))
-                        hr = registration_wrap(tasks[map->n], &entry->value);
-                if (SUCCEEDED(hr))
-                        map->n++;
+                        hr = registration_wrap(tasks[i], (IBackgroundTaskRegistration **)&entries[i].value);
         }
         if (FAILED(hr)) {
-                object_unref(&map->object);
+                map_entries_free(entries, entries ? n : 0);
                 return hr;
         }
-        *ret = object_face(&map->object, 0);
-        return S_OK;
+        return map_new(kind, entries, n, ret);
 }

@@ -94,6 +94,7 @@ HRESULT hresult_from(int r);
 /* A result of a run as libbgtask has it: 0, or a negative errno. */
 int hresult_to_errno(HRESULT hr);
 
-/* UTF-8, to be freed; NULL if there is no memory or the string is not valid UTF-16. */
-char *string_to_utf8(HSTRING string);
+bool string_equal(HSTRING a, HSTRING b);
+/* UTF-8, to be freed. E_OUTOFMEMORY, E_INVALIDARG (it is not valid UTF-16, or holds a 0). */
+HRESULT string_to_utf8(HSTRING string, char **ret_text);
 HRESULT string_from_utf8(const char *text, HSTRING *ret_string);

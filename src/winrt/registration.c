@@ -9,6 +9,7 @@
 #include "winrt/args.h"
 #include "winrt/events.h"
 #include "winrt/factory.h"
+#include "winrt/group.h"
 #include "winrt/map.h"
 #include "winrt/value.h"
 
@@ -164,17 +165,53 @@ static const IBackgroundTaskRegistrationVtbl vtable = {
         .remove_Completed = remove_completed,
         .Unregister = unregister,
 };
+
+/* NULL: it is in none. */
+static STDMETHODIMP get_group(IBackgroundTaskRegistration3 *self, IBackgroundTaskRegistrationGroup **ret_value)
+{
+        const char *id = bgt_registration_group(registration_of(self)->task);
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        return *id ? group_wrap(id, ret_value) : S_OK;
+}
+
+/* Nothing is throttled in standby, and nobody measures the energy of an app: never, and nothing. */
+static STDMETHODIMP get_last_throttled(IBackgroundTaskRegistration4 *self, DateTime *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        ret_value->UniversalTime = 0;
+        return S_OK;
+}
+
+static STDMETHODIMP get_prediction(IBackgroundTaskRegistration4 *self, double *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = 0;
+        return S_OK;
+}
+
+static const IBackgroundTaskRegistration3Vtbl vtable3 = { INSPECTABLE_SLOTS, .get_TaskGroup = get_group };
+static const IBackgroundTaskRegistration4Vtbl vtable4 = {
+        INSPECTABLE_SLOTS, .get_TaskLastThrottledInStandbyTimestamp = get_last_throttled,
+        .get_AppEnergyUsePredictionContribution = get_prediction,
+};
 static const IBackgroundTaskRegistration2Vtbl vtable2 = { INSPECTABLE_SLOTS, .get_Trigger = get_trigger };
 
 static const Class registration_class = {
         .name = u"Windows.ApplicationModel.Background.BackgroundTaskRegistration", .size = sizeof(Registration),
         .done = registration_done,
         .faces = { { &IID_IBackgroundTaskRegistration, &vtable, NULL },
-                   { &IID_IBackgroundTaskRegistration2, &vtable2, NULL } },
+                   { &IID_IBackgroundTaskRegistration2, &vtable2, NULL },
+                   { &IID_IBackgroundTaskRegistration3, &vtable3, NULL },
+                   { &IID_IBackgroundTaskRegistration4, &vtable4, NULL } },
 };
 
 static STDMETHODIMP get_all_tasks(IBackgroundTaskRegistrationStatics *self,
-                                  IMapView_GUID_BackgroundTaskRegistration **ret_tasks)
+                                  IMapView_GUID_IBackgroundTaskRegistration **ret_tasks)
 {
         bgt_registration **list;
         HRESULT hr;
@@ -186,14 +223,37 @@ static STDMETHODIMP get_all_tasks(IBackgroundTaskRegistrationStatics *self,
         hr = hresult_from(bgt_all_tasks(NULL, &list, &n));
         if (FAILED(hr))
                 return hr;
-        hr = map_new(list, n, ret_tasks);
+        hr = map_new_of_tasks(MAP_TASKS, list, n, ret_tasks);
         bgt_registrations_free(list, n);
         return hr;
 }
 
+static STDMETHODIMP get_all_groups(IBackgroundTaskRegistrationStatics2 *self,
+                                   IMapView_HSTRING_BackgroundTaskRegistrationGroup **ret_groups)
+{
+        if (!ret_groups)
+                return E_POINTER;
+        *ret_groups = NULL;
+        return group_list(ret_groups);
+}
+
+static STDMETHODIMP get_group_of_id(IBackgroundTaskRegistrationStatics2 *self, HSTRING id,
+                                    IBackgroundTaskRegistrationGroup **ret_group)
+{
+        if (!ret_group)
+                return E_POINTER;
+        *ret_group = NULL;
+        return group_find(id, ret_group);
+}
+
+static const IBackgroundTaskRegistrationStatics2Vtbl statics2 = {
+        INSPECTABLE_SLOTS, .get_AllTaskGroups = get_all_groups, .GetTaskGroup = get_group_of_id,
+};
 static const IBackgroundTaskRegistrationStaticsVtbl statics = { INSPECTABLE_SLOTS, .get_AllTasks = get_all_tasks };
 
 const FactoryInfo registration_factories[] = {
-        { u"BackgroundTaskRegistration", { { &IID_IBackgroundTaskRegistrationStatics, &statics, NULL } }, NULL },
+        { u"Windows.ApplicationModel.Background.BackgroundTaskRegistration",
+          { { &IID_IBackgroundTaskRegistrationStatics, &statics, NULL },
+            { &IID_IBackgroundTaskRegistrationStatics2, &statics2, NULL } }, NULL },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

@@ -6,6 +6,14 @@
 
 #include "winrt/object.h"
 
+bool string_equal(HSTRING a, HSTRING b)
+{
+        UINT32 n, m;
+        const WCHAR *p = WindowsGetStringRawBuffer(a, &n), *q = WindowsGetStringRawBuffer(b, &m);
+
+        return n == m && memcmp(p, q, n * sizeof *p) == 0;
+}
+
 /* The character at *i, which moves behind it; negative if it is no UTF-16. */
 static int32_t decode(const WCHAR *text, UINT32 length, UINT32 *i)
 {
@@ -38,25 +46,27 @@ static char *encode(char *p, uint32_t c)
         return p;
 }
 
-char *string_to_utf8(HSTRING string)
+HRESULT string_to_utf8(HSTRING string, char **ret_text)
 {
         UINT32 length, i = 0;
         const WCHAR *text = WindowsGetStringRawBuffer(string, &length);
         char *utf8 = malloc((size_t)length * 3 + 1), *p = utf8;
 
-        while (utf8 && i < length) {
+        if (!utf8)
+                return E_OUTOFMEMORY;
+        while (i < length) {
                 int32_t c = decode(text, length, &i);
 
                 /* A zero would end the text where the string goes on. */
                 if (c <= 0) {
                         free(utf8);
-                        return NULL;
+                        return E_INVALIDARG;
                 }
                 p = encode(p, (uint32_t)c);
         }
-        if (utf8)
-                *p = '\0';
-        return utf8;
+        *p = '\0';
+        *ret_text = utf8;
+        return S_OK;
 }
 
 /* The UTF-16 of valid UTF-8; returns how many characters it takes. */

@@ -7,6 +7,8 @@
 #include "winrt/async.h"
 #include "winrt/factory.h"
 
+#define BACKGROUND u"Windows.ApplicationModel.Background."
+
 typedef struct Trigger {
         Object object;
         bgt_trigger *trigger;
@@ -114,7 +116,7 @@ static const ICustomSystemEventTriggerVtbl custom_vtable = {
 };
 
 #define TRIGGER_CLASS(text, iid, vtable)                                                                        \
-        { .name = u"Windows.ApplicationModel.Background." text, .size = sizeof(Trigger), .done = trigger_done,  \
+        { .name = BACKGROUND text, .size = sizeof(Trigger), .done = trigger_done,  \
           .faces = { { &iid, &vtable, NULL }, { &IID_IBackgroundTrigger, &value_plain_vtable, NULL } } }
 
 static const Class time_class = TRIGGER_CLASS(u"TimeTrigger", IID_ITimeTrigger, time_vtable);
@@ -202,12 +204,17 @@ static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRIN
                                   CustomSystemEventTriggerRecurrence recurrence,
                                   ICustomSystemEventTrigger **ret_trigger)
 {
-        _cleanup_(freep) char *text = string_to_utf8(id);
+        _cleanup_(freep) char *text = NULL;
+        HRESULT hr;
 
         if (!ret_trigger)
                 return E_POINTER;
-        if (!text || (recurrence != CustomSystemEventTriggerRecurrence_Once &&
-                      recurrence != CustomSystemEventTriggerRecurrence_Always))
+        *ret_trigger = NULL;
+        hr = string_to_utf8(id, &text);
+        if (FAILED(hr))
+                return hr;
+        if (recurrence != CustomSystemEventTriggerRecurrence_Once &&
+            recurrence != CustomSystemEventTriggerRecurrence_Always)
                 return E_INVALIDARG;
         return wrap(bgt_trigger_custom_system_event(text, recurrence == CustomSystemEventTriggerRecurrence_Once), 0,
                     ret_trigger);
@@ -258,11 +265,13 @@ static const ICustomSystemEventTriggerFactoryVtbl custom_factory = { INSPECTABLE
 static const ISystemConditionFactoryVtbl condition_factory = { INSPECTABLE_SLOTS, .Create = create_condition };
 
 const FactoryInfo value_factories[] = {
-        { u"TimeTrigger", { { &IID_ITimeTriggerFactory, &time_factory, NULL } }, NULL },
-        { u"MaintenanceTrigger", { { &IID_IMaintenanceTriggerFactory, &maintenance_factory, NULL } }, NULL },
-        { u"SystemTrigger", { { &IID_ISystemTriggerFactory, &system_factory, NULL } }, NULL },
-        { u"ApplicationTrigger", { { NULL, NULL, NULL } }, activate_application },
-        { u"CustomSystemEventTrigger", { { &IID_ICustomSystemEventTriggerFactory, &custom_factory, NULL } }, NULL },
-        { u"SystemCondition", { { &IID_ISystemConditionFactory, &condition_factory, NULL } }, NULL },
+        { BACKGROUND u"TimeTrigger", { { &IID_ITimeTriggerFactory, &time_factory, NULL } }, NULL },
+        { BACKGROUND u"MaintenanceTrigger",
+          { { &IID_IMaintenanceTriggerFactory, &maintenance_factory, NULL } }, NULL },
+        { BACKGROUND u"SystemTrigger", { { &IID_ISystemTriggerFactory, &system_factory, NULL } }, NULL },
+        { BACKGROUND u"ApplicationTrigger", { { NULL, NULL, NULL } }, activate_application },
+        { BACKGROUND u"CustomSystemEventTrigger",
+          { { &IID_ICustomSystemEventTriggerFactory, &custom_factory, NULL } }, NULL },
+        { BACKGROUND u"SystemCondition", { { &IID_ISystemConditionFactory, &condition_factory, NULL } }, NULL },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

@@ -67,11 +67,11 @@ IBackgroundTaskRegistration *new_task(HSTRING name)
         return task;
 }
 
-static IMapView_GUID_BackgroundTaskRegistration *all_tasks(void)
+static IMapView_GUID_IBackgroundTaskRegistration *all_tasks(void)
 {
         IBackgroundTaskRegistrationStatics *statics =
                 factory_of(STRING(BACKGROUND "BackgroundTaskRegistration"), &IID_IBackgroundTaskRegistrationStatics);
-        IMapView_GUID_BackgroundTaskRegistration *tasks = NULL;
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = NULL;
 
         CHECK_OK(IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks));
         return tasks;
@@ -79,11 +79,11 @@ static IMapView_GUID_BackgroundTaskRegistration *all_tasks(void)
 
 UINT32 count_tasks(void)
 {
-        IMapView_GUID_BackgroundTaskRegistration *tasks = all_tasks();
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = all_tasks();
         UINT32 n = 0;
 
-        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_get_Size(tasks, &n));
-        IMapView_GUID_BackgroundTaskRegistration_Release(tasks);
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_get_Size(tasks, &n));
+        IMapView_GUID_IBackgroundTaskRegistration_Release(tasks);
         return n;
 }
 
@@ -224,56 +224,56 @@ static void a_registration_has_its_trigger(void)
 }
 
 /* By its iterator, as a for loop of C++/WinRT goes. */
-static void see_all(IMapView_GUID_BackgroundTaskRegistration *tasks, UINT32 n)
+static void see_all(IMapView_GUID_IBackgroundTaskRegistration *tasks, UINT32 n)
 {
-        IIterator_GUID_BackgroundTaskRegistration *iterator = NULL;
-        IIterable_GUID_BackgroundTaskRegistration *iterable = NULL;
-        IKeyValuePair_GUID_BackgroundTaskRegistration *pair = NULL;
+        IIterator_GUID_IBackgroundTaskRegistration *iterator = NULL;
+        IIterable_GUID_IBackgroundTaskRegistration *iterable = NULL;
+        IKeyValuePair_GUID_IBackgroundTaskRegistration *pair = NULL;
         boolean more = 0;
         UINT32 seen = 0;
 
-        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_QueryInterface(
-                tasks, &IID_IIterable_GUID_BackgroundTaskRegistration, (void **)&iterable));
-        CHECK_OK(IIterable_GUID_BackgroundTaskRegistration_First(iterable, &iterator));
-        CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_get_HasCurrent(iterator, &more));
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_QueryInterface(
+                tasks, &IID_IIterable_GUID_IBackgroundTaskRegistration, (void **)&iterable));
+        CHECK_OK(IIterable_GUID_IBackgroundTaskRegistration_First(iterable, &iterator));
+        CHECK_OK(IIterator_GUID_IBackgroundTaskRegistration_get_HasCurrent(iterator, &more));
         for (; more; seen++) {
                 IBackgroundTaskRegistration *value = NULL;
                 GUID key, id;
 
-                CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_get_Current(iterator, &pair));
-                CHECK_OK(IKeyValuePair_GUID_BackgroundTaskRegistration_get_Key(pair, &key));
-                CHECK_OK(IKeyValuePair_GUID_BackgroundTaskRegistration_get_Value(pair, &value));
+                CHECK_OK(IIterator_GUID_IBackgroundTaskRegistration_get_Current(iterator, &pair));
+                CHECK_OK(IKeyValuePair_GUID_IBackgroundTaskRegistration_get_Key(pair, &key));
+                CHECK_OK(IKeyValuePair_GUID_IBackgroundTaskRegistration_get_Value(pair, &value));
                 CHECK_OK(IBackgroundTaskRegistration_get_TaskId(value, &id));
                 CHECK(memcmp(&key, &id, sizeof key) == 0);
                 IBackgroundTaskRegistration_Release(value);
-                IKeyValuePair_GUID_BackgroundTaskRegistration_Release(pair);
-                CHECK_OK(IIterator_GUID_BackgroundTaskRegistration_MoveNext(iterator, &more));
+                IKeyValuePair_GUID_IBackgroundTaskRegistration_Release(pair);
+                CHECK_OK(IIterator_GUID_IBackgroundTaskRegistration_MoveNext(iterator, &more));
         }
         CHECK(seen == n);
-        CHECK(IIterator_GUID_BackgroundTaskRegistration_get_Current(iterator, &pair) == E_BOUNDS && !pair);
-        IIterator_GUID_BackgroundTaskRegistration_Release(iterator);
-        IIterable_GUID_BackgroundTaskRegistration_Release(iterable);
+        CHECK(IIterator_GUID_IBackgroundTaskRegistration_get_Current(iterator, &pair) == E_BOUNDS && !pair);
+        IIterator_GUID_IBackgroundTaskRegistration_Release(iterator);
+        IIterable_GUID_IBackgroundTaskRegistration_Release(iterable);
 }
 
 static void all_tasks_is_a_view_of_this_moment(void)
 {
         IBackgroundTaskRegistration *a = new_task(STRING("A")), *b = new_task(STRING("B")), *found = NULL;
-        IMapView_GUID_BackgroundTaskRegistration *tasks = all_tasks();
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = all_tasks();
         GUID id, none = { 0 };
         boolean has = 0;
 
         CHECK_OK(IBackgroundTaskRegistration_get_TaskId(a, &id));
-        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_HasKey(tasks, id, &has));
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_HasKey(tasks, id, &has));
         CHECK(has == 1);
-        CHECK_OK(IMapView_GUID_BackgroundTaskRegistration_Lookup(tasks, id, &found));
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_Lookup(tasks, id, &found));
         IBackgroundTaskRegistration_Release(found);
-        CHECK(IMapView_GUID_BackgroundTaskRegistration_Lookup(tasks, none, &found) == E_BOUNDS && !found);
+        CHECK(IMapView_GUID_IBackgroundTaskRegistration_Lookup(tasks, none, &found) == E_BOUNDS && !found);
         see_all(tasks, 2);
         CHECK_OK(IBackgroundTaskRegistration_Unregister(a, 1));
         CHECK_OK(IBackgroundTaskRegistration_Unregister(b, 1));
         see_all(tasks, 2);
         CHECK(count_tasks() == 0);
-        IMapView_GUID_BackgroundTaskRegistration_Release(tasks);
+        IMapView_GUID_IBackgroundTaskRegistration_Release(tasks);
         IBackgroundTaskRegistration_Release(a);
         IBackgroundTaskRegistration_Release(b);
 }
@@ -407,5 +407,5 @@ const Row builder_rows[] = {
           requests_are_answered_as_on_windows },
         { "BackgroundExecutionManager", "access is granted within the system's policy",
           access_is_granted_within_policy },
-        { NULL, NULL, NULL },
+        { NULL },
 };

@@ -41,6 +41,42 @@ int string_is(HSTRING string, const char *ascii)
         return length == n;
 }
 
+void narrow(HSTRING string, char *text, size_t size)
+{
+        UINT32 length;
+        const WCHAR *wide = WindowsGetStringRawBuffer(string, &length);
+        size_t n = 0;
+
+        for (; n < length && n < size - 1; n++)
+                text[n] = (char)wide[n];
+        text[n] = '\0';
+}
+
+static void get_id(const char *name, char ret_id[BGT_ID_SIZE])
+{
+        bgt_registration *found = NULL;
+
+        CHECK(bgt_find_task(NULL, name, &found) == 0);
+        snprintf(ret_id, BGT_ID_SIZE, "%s", bgt_registration_id(found));
+        bgt_registration_unref(found);
+}
+
+void run_task(const char *name)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(name, id);
+        CHECK(bgt_task_run(NULL, id, false, NULL) == 0);
+}
+
+void cancel_task(const char *name, int reason)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(name, id);
+        CHECK(bgt_task_cancel(NULL, id, reason, NULL) == 0);
+}
+
 void *factory_of(HSTRING class_name, const IID *iid)
 {
         void *factory = NULL;
@@ -87,8 +123,9 @@ static void run_rows(const Row *rows)
                 int good = run_row(row);
 
                 n_rows++;
-                n_failed += !good;
-                printf("%s %d - %s (%s)\n", good ? "ok" : "not ok", n_rows, row->sentence, row->source);
+                n_failed += good == (row->todo != NULL);
+                printf("%s %d - %s (%s)%s%s\n", good ? "ok" : "not ok", n_rows, row->sentence, row->source,
+                       row->todo ? " # TO" "DO " : "", row->todo ? row->todo : "");
                 fflush(stdout);
         }
 }
@@ -98,7 +135,7 @@ static void has_no_identity(void)
         IBackgroundTaskRegistrationStatics *statics = factory_of(
                 STRING("Windows.ApplicationModel.Background.BackgroundTaskRegistration"),
                 &IID_IBackgroundTaskRegistrationStatics);
-        IMapView_GUID_BackgroundTaskRegistration *tasks = NULL;
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = NULL;
 
         CHECK(IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks) == (HRESULT)0x80070490);
         CHECK(!tasks);
@@ -106,7 +143,7 @@ static void has_no_identity(void)
 
 static const Row stranger_rows[] = {
         { "WindowsAppSDK 4201", "AllTasks without a package identity is ERROR_NOT_FOUND", has_no_identity },
-        { NULL, NULL, NULL },
+        { NULL },
 };
 
 int main(int argc, char *argv[])
@@ -120,6 +157,7 @@ int main(int argc, char *argv[])
         if (bgt_test_broker_install(broker, argv[1]) < 0)
                 return EXIT_FAILURE;
         run_rows(builder_rows);
+        run_rows(group_rows);
         run_rows(server_rows);
         bgt_test_broker_free(broker);
         printf("1..%d\n", n_rows);

@@ -73,14 +73,11 @@ static void see_name(IBackgroundTaskInstance *instance)
 {
         IBackgroundTaskRegistration *task = NULL;
         HSTRING name = NULL;
-        UINT32 n = 0;
 
         if (FAILED(IBackgroundTaskInstance_get_Task(instance, &task)))
                 return;
         (void)IBackgroundTaskRegistration_get_Name(task, &name);
-        for (const WCHAR *p = WindowsGetStringRawBuffer(name, NULL); *p && n < sizeof seen_name - 1; p++)
-                seen_name[n++] = (char)*p;
-        seen_name[n] = '\0';
+        narrow(name, seen_name, sizeof seen_name);
         (void)WindowsDeleteString(name);
         IBackgroundTaskRegistration_Release(task);
 }
@@ -127,7 +124,6 @@ static IClassFactory factory = { &factory_vtable };
 /* A task with handlers, and this process as its server. */
 typedef struct Scene {
         IBackgroundTaskRegistration *task;
-        char id[BGT_ID_SIZE];
         DWORD cookie;
 } Scene;
 
@@ -135,7 +131,6 @@ static Scene set_scene(void)
 {
         const Gate fresh = GATE;
         EventRegistrationToken token;
-        bgt_registration *found = NULL;
         Scene scene = { 0 };
 
         began = told = progressed = completed = fresh;
@@ -150,15 +145,12 @@ static Scene set_scene(void)
         CHECK_OK(IBackgroundTaskRegistration_add_Completed(scene.task, &completed_handler, &token));
         CHECK_OK(CoRegisterClassObject(&test_clsid, (IUnknown *)&factory, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE,
                                        &scene.cookie));
-        CHECK(bgt_find_task(NULL, "Scene", &found) == 0);
-        snprintf(scene.id, sizeof scene.id, "%s", bgt_registration_id(found));
-        bgt_registration_unref(found);
         return scene;
 }
 
-static void start(Scene *scene)
+static void start(void)
 {
-        CHECK(bgt_task_run(NULL, scene->id, false, NULL) == 0);
+        run_task("Scene");
         CHECK(gate_wait(&began, 1));
 }
 
@@ -188,7 +180,7 @@ static void a_run_is_created_by_the_factory_and_completes(void)
 {
         Scene scene = set_scene();
 
-        start(&scene);
+        start();
         CHECK(gate_wait(&completed, 1));
         CHECK(checked == S_OK);
         CHECK(strcmp(seen_name, "Scene") == 0);
@@ -205,7 +197,7 @@ static void a_deferral_keeps_the_task_alive(void)
         UINT32 value = 0;
 
         takes_deferral = 1;
-        start(&scene);
+        start();
         CHECK_OK(IBackgroundTaskInstance_get_InstanceId(kept, &id));
         CHECK(memcmp(&id, &none, sizeof id) != 0);
         CHECK_OK(IBackgroundTaskInstance_put_Progress(kept, 20));
@@ -228,7 +220,7 @@ static void a_deferral_that_is_dropped_fails_the_run(void)
         Scene scene = set_scene();
 
         takes_deferral = 1;
-        start(&scene);
+        start();
         IBackgroundTaskInstance_Release(kept);
         IBackgroundTaskDeferral_Release(deferral);
         CHECK(gate_wait(&completed, 1) && FAILED(checked));
@@ -240,7 +232,7 @@ static void a_failed_run_fails_check_result(void)
         Scene scene = set_scene();
 
         result = E_OUTOFMEMORY;
-        start(&scene);
+        start();
         CHECK(gate_wait(&completed, 1));
         CHECK(checked == E_OUTOFMEMORY);
         clear(&scene);
@@ -252,8 +244,8 @@ static void canceled_says_why_and_is_told_late_too(void)
         Scene scene = set_scene();
 
         takes_deferral = 1;
-        start(&scene);
-        CHECK(bgt_task_cancel(NULL, scene.id, BackgroundTaskCancellationReason_SystemPolicy, NULL) == 0);
+        start();
+        cancel_task("Scene", BackgroundTaskCancellationReason_SystemPolicy);
         CHECK(gate_wait(&told, 1));
         CHECK(reason == BackgroundTaskCancellationReason_SystemPolicy);
         reason = BackgroundTaskCancellationReason_Abort;
@@ -275,7 +267,7 @@ static void handlers_that_were_removed_are_not_called(void)
         CHECK_OK(IBackgroundTaskRegistration_add_Completed(scene.task, &completed_handler, &token));
         CHECK_OK(IBackgroundTaskRegistration_remove_Completed(scene.task, token));
         CHECK(IBackgroundTaskRegistration_add_Completed(scene.task, NULL, &token) == E_POINTER);
-        start(&scene);
+        start();
         CHECK(gate_wait(&completed, 1));
         CHECK_OK(CoRevokeClassObject(scene.cookie));
         CHECK(completed.count == 1);
@@ -290,7 +282,7 @@ static void a_suspended_class_object_waits_to_be_resumed(void)
         CHECK_OK(CoSuspendClassObjects());
         CHECK_OK(CoResumeClassObjects());
         CHECK(CoAddRefServerProcess() == 1 && CoAddRefServerProcess() == 2 && CoReleaseServerProcess() == 1);
-        start(&scene);
+        start();
         CHECK(gate_wait(&completed, 1) && checked == S_OK);
         clear(&scene);
 }
@@ -326,5 +318,5 @@ const Row server_rows[] = {
         { "CoResumeClassObjects", "suspended class objects serve again when they are resumed",
           a_suspended_class_object_waits_to_be_resumed },
         { "BackgroundWorkCost", "the cost of work follows power and the user", the_cost_of_work_follows_power },
-        { NULL, NULL, NULL },
+        { NULL },
 };

@@ -184,12 +184,12 @@ static void the_builder_has_its_interfaces(void)
 {
         static const IID *const iids[] = {
                 &IID_IBackgroundTaskBuilder, &IID_IBackgroundTaskBuilder2, &IID_IBackgroundTaskBuilder3,
-                &IID_IBackgroundTaskBuilder5, &IID_IBackgroundTaskBuilder6,
+                &IID_IBackgroundTaskBuilder4, &IID_IBackgroundTaskBuilder5, &IID_IBackgroundTaskBuilder6,
         };
         IInspectable *builder = NULL;
 
         CHECK_OK(RoActivateInstance(STRING(BACKGROUND "BackgroundTaskBuilder"), &builder));
-        has_interfaces(builder, BACKGROUND "BackgroundTaskBuilder", iids, 5);
+        has_interfaces(builder, BACKGROUND "BackgroundTaskBuilder", iids, 6);
         CHECK(IInspectable_Release(builder) == 0);
 }
 
@@ -221,5 +221,5 @@ const Row value_rows[] = {
         { "IInspectable", "the builder has its interfaces, one identity and its name",
           the_builder_has_its_interfaces },
         { "IInspectable", "a trigger has its interfaces, one identity and its name", a_trigger_has_its_interfaces },
-        { NULL, NULL, NULL },
+        { NULL },
 };
