@@ -125,6 +125,13 @@ int bgt_task_run(bgt *b, const char *task, bool satisfied, char ret_run[BGT_ID_S
 int bgt_task_request(bgt *b, const char *task, const bgt_record *arguments, int *ret_result,
                      char ret_run[BGT_ID_SIZE]);
 /*
+ * Raises an event: fires every task with a CustomSystemEventTrigger of this id, of any package.
+ * details may be NULL; the runs find them in bgt_instance_details(). *ret_listeners: how many tasks
+ * have such a trigger, whether it fires them now or not; may be NULL. Returns when the event was
+ * taken. -EINVAL (no id, or the details take more than 64 KiB), -EACCES (the caller is confined).
+ */
+int bgt_raise(bgt *b, const char *id, const bgt_record *details, unsigned *ret_listeners);
+/*
  * Cancels the live runs of a task with a BGT_REASON_x and drops its pending ones. *ret_n: how many.
  * -ENOENT.
  */

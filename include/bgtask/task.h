@@ -64,10 +64,12 @@ bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_
 /* ApplicationTrigger(): fires on bgt_trigger_request() or bgt_registration_request(). */
 bgt_trigger *bgt_trigger_application(void);
 /*
- * CustomSystemEventTrigger(triggerId, recurrence): an event that the machine's own software raises
- * by this id.
+ * CustomSystemEventTrigger(triggerId, Always): an event that any program of the user raises by this
+ * id, with bgt_raise() or 'bgtask raise'; the run finds its details in bgt_instance_details().
  */
 bgt_trigger *bgt_trigger_custom_system_event(const char *id, bool one_shot);
+/* CustomSystemEventTrigger(triggerId, Once): further events of the same boot do not fire it. */
+bgt_trigger *bgt_trigger_custom_system_event_per_boot(const char *id);
 
 bgt_trigger *bgt_trigger_ref(bgt_trigger *trigger);
 void bgt_trigger_unref(bgt_trigger *trigger);
@@ -85,6 +87,8 @@ uint32_t bgt_trigger_minutes(const bgt_trigger *trigger);
 uint64_t bgt_trigger_period_usec(const bgt_trigger *trigger);
 /* TriggerId of a CustomSystemEventTrigger, the trigger's; else NULL. */
 const char *bgt_trigger_id(const bgt_trigger *trigger);
+/* Recurrence of a CustomSystemEventTrigger: true for Once. */
+bool bgt_trigger_once_per_boot(const bgt_trigger *trigger);
 /* The expression of a calendar trigger, the trigger's; else NULL. */
 const char *bgt_trigger_expression(const bgt_trigger *trigger);
 /* TriggerType of a SystemTrigger, else 0. */

@@ -13,10 +13,13 @@
 #include "base/terms.h"
 #include "base/uuid.h"
 
+/* CustomSystemEventTriggerRecurrence.Once: further events of the same boot do not fire it. */
+#define ONCE_PER_BOOT 1
+
 typedef struct Trigger {
         uint8_t kind;            /* TRIGGER_x; 0: none was set */
         bool one_shot;
-        uint8_t system_type;     /* SYSTEM_x of TRIGGER_SYSTEM */
+        uint8_t system_type;     /* SYSTEM_x of TRIGGER_SYSTEM; of TRIGGER_CUSTOM_SYSTEM_EVENT 0 or ONCE_PER_BOOT */
         uint64_t period_usec;    /* of timers */
         uint64_t window_usec;    /* of TRIGGER_INTERVAL; that of Time and Maintenance is fixed */
         const char *text;        /* id of CustomSystemEvent, calendar expression …; NULL if the kind has none */

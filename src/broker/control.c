@@ -312,6 +312,23 @@ static void on_request(Call *call, Uuid task, const void *arguments, size_t n_ar
         broker_feed(broker, &event);
 }
 
+static void on_raise(Call *call, const char *id, const void *details, size_t n_details, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_RAISE, 0);
+        size_t listeners = engine_count_listeners(broker->engine, TRIGGER_CUSTOM_SYSTEM_EVENT, id);
+        Writer *w;
+
+        event.raise.kind = TRIGGER_CUSTOM_SYSTEM_EVENT;
+        event.raise.text = id;
+        event.raise.details = details;
+        event.raise.n_details = n_details;
+        broker_feed(broker, &event);
+        w = bus_begin_reply(call);
+        writer_put_uint32(w, (uint32_t)MIN(listeners, (size_t)UINT32_MAX));
+        bus_send_reply(call);
+}
+
 static void on_cancel(Call *call, Uuid task, uint32_t reason, void *userdata)
 {
         Broker *broker = userdata;
@@ -502,6 +519,7 @@ void control_set_handlers(BusHandlers *handlers)
         handlers->unregister = on_unregister;
         handlers->run = on_run;
         handlers->request = on_request;
+        handlers->raise = on_raise;
         handlers->cancel = on_cancel;
         handlers->cancel_run = on_cancel_run;
         handlers->pause = on_pause;

@@ -87,6 +87,8 @@ typedef struct BusHandlers {
         void (*run)(Call *call, Uuid task, bool satisfied, void *userdata);
         /* arguments: the marshalled a{sv}, as details of the firing */
         void (*request)(Call *call, Uuid task, const void *arguments, size_t n_arguments, void *userdata);
+        /* details: marshalled, as arguments */
+        void (*raise)(Call *call, const char *id, const void *details, size_t n_details, void *userdata);
         void (*cancel)(Call *call, Uuid task, uint32_t reason, void *userdata);
         void (*cancel_run)(Call *call, Uuid run, uint32_t reason, void *userdata);
         void (*pause)(Call *call, Uuid task, bool paused, void *userdata);

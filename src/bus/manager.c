@@ -254,18 +254,37 @@ static void on_run(Call *call, Reader *r)
                 HANDLE(call, run, task, satisfied);
 }
 
+static void read_details(Reader *r, const char *what, Buffer *details, Refusal *refusal)
+{
+        int result = details_marshal(r, details);
+
+        if (result == -EMSGSIZE)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "the %s are larger than %d bytes", what, DETAILS_MAX);
+        else if (result < 0)
+                refuse(refusal, error_from_errno(result), "the %s cannot be kept: %s", what, strerror(-result));
+}
+
+static void on_raise(Call *call, Reader *r)
+{
+        const char *id = reader_get_string(r);
+        Refusal refusal = { 0 };
+        Buffer details = { 0 };
+
+        if (!id[0])
+                refuse(&refusal, ERROR_INVALID_ARGUMENT, "an event has an id");
+        read_details(r, "details", &details, &refusal);
+        if (!refused(call, &refusal))
+                HANDLE(call, raise, id, details.data, details.size);
+        buffer_done(&details);
+}
+
 static void on_request(Call *call, Reader *r)
 {
         Refusal refusal = { 0 };
         Uuid task = read_uuid(r, ERROR_NO_SUCH_TASK, &refusal);
         Buffer arguments = { 0 };
-        int result;
 
-        result = details_marshal(r, &arguments);
-        if (result == -EMSGSIZE)
-                refuse(&refusal, ERROR_INVALID_ARGUMENT, "the arguments are larger than %d bytes", DETAILS_MAX);
-        else if (result < 0)
-                refuse(&refusal, error_from_errno(result), "the arguments cannot be kept: %s", strerror(-result));
+        read_details(r, "arguments", &arguments, &refusal);
         if (!refused(call, &refusal))
                 HANDLE(call, request, task, arguments.data, arguments.size);
         buffer_done(&arguments);
@@ -376,6 +395,7 @@ DEFINE_HANDLER(on_why);
 DEFINE_HANDLER(on_history);
 DEFINE_HANDLER(on_list_runs);
 DEFINE_HANDLER(on_run);
+DEFINE_HANDLER(on_raise);
 DEFINE_HANDLER(on_request);
 DEFINE_HANDLER(on_cancel);
 DEFINE_HANDLER(on_cancel_run);
@@ -404,6 +424,7 @@ const DispatchHandler manager_handlers[_MANAGER1_METHOD_MAX] = {
         [MANAGER1_METHOD_LIST_RUNS] = on_list_runs_call,
         [MANAGER1_METHOD_RUN] = on_run_call,
         [MANAGER1_METHOD_REQUEST] = on_request_call,
+        [MANAGER1_METHOD_RAISE] = on_raise_call,
         [MANAGER1_METHOD_CANCEL] = on_cancel_call,
         [MANAGER1_METHOD_CANCEL_RUN] = on_cancel_run_call,
         [MANAGER1_METHOD_PAUSE] = on_pause_call,

@@ -127,6 +127,8 @@ static void read_trigger_option(Reader *r, const char *key, const char *type, Tr
                 trigger->system_type = read_term(r, TERM_SYSTEM, key, type, refusal);
                 if (trigger->system_type > 0)
                         (void)refuse_unsupported(TERM_SYSTEM, term_name(TERM_SYSTEM, trigger->system_type), refusal);
+        } else if (trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && strcmp(key, "once-per-boot") == 0) {
+                trigger->system_type = read_bool(r, key, type, refusal) ? ONCE_PER_BOOT : 0;
         } else if ((trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && strcmp(key, "id") == 0) ||
                    (trigger->kind == TRIGGER_CALENDAR && strcmp(key, "expression") == 0)) {
                 trigger->text = read_string(r, key, type, refusal);
@@ -303,6 +305,8 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                 writer_put_option_string(w, "type", term_name(TERM_SYSTEM, t->system_type));
         } else if (t->kind == TRIGGER_CUSTOM_SYSTEM_EVENT) {
                 writer_put_option_string(w, "id", t->text);
+                if (t->system_type == ONCE_PER_BOOT)
+                        writer_put_option_bool(w, "once-per-boot", true);
         } else if (t->kind == TRIGGER_CALENDAR) {
                 writer_put_option_string(w, "expression", t->text);
         } else if (t->kind == TRIGGER_STORAGE_CONTENT_CHANGED) {

@@ -74,6 +74,7 @@ extern const Verb verb_packages;
 extern const Verb verb_pause;
 extern const Verb verb_plan;
 extern const Verb verb_progress;
+extern const Verb verb_raise;
 extern const Verb verb_register;
 extern const Verb verb_remove;
 extern const Verb verb_replay;
@@ -109,6 +110,8 @@ int cli_usage(const Verb *verb, const char *format, ...) _printf_(2, 3);
 int cli_parse_number(const Verb *verb, const char *option, const char *what, const char *text, uint32_t *ret);
 /* The number of a term; that of otherwise if text is NULL. */
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret);
+/* Adds KEY=TEXT or KEY:=JSON. EXIT_OK, or says what is wrong and returns the exit status. */
+int cli_read_argument(const Verb *verb, const char *text, bgt_record *arguments);
 /* What --on names: a TRIGGER_x, and of TRIGGER_SYSTEM the SYSTEM_x, else 0. */
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The name or the number of a REASON_x. */

@@ -35,6 +35,7 @@ static const struct {
         { NULL, &verb_import },
         { "Runs", &verb_run },
         { NULL, &verb_request },
+        { NULL, &verb_raise },
         { NULL, &verb_cancel },
         { NULL, &verb_watch },
         { NULL, &verb_history },

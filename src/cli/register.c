@@ -27,7 +27,8 @@ static const char help[] =
         "  --maximum-delay DURATION\n"
         "                        ... or so long after the first change (30s)\n"
         "  --application         ApplicationTrigger: when the app asks\n"
-        "  --custom ID           CustomSystemEventTrigger\n"
+        "  --custom ID           CustomSystemEventTrigger: 'bgtask raise ID'\n"
+        "  --once-per-boot       ... but not again in the same boot\n"
         "  --once                fire once, then the registration is gone\n"
         "\n"
         "  --clsid CLSID         the class that runs it (default: the package's only one)\n"
@@ -54,7 +55,7 @@ typedef struct Arguments {
         const char *time, *maintenance, *on, *custom, *at, *files, *clsid, *when, *if_exists, *group, *overlap,
                 *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
-        bool application, once, in_process, flat, cancel_on_condition_loss;
+        bool application, once, once_per_boot, in_process, flat, cancel_on_condition_loss;
 } Arguments;
 
 static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
@@ -96,6 +97,8 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 return cli_usage(verb, "a task has one trigger, and %d are given", n);
         if (n == 0)
                 return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
+        if (a->once_per_boot && (!a->custom || a->once))
+                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (a->time && cli_parse_number(verb, "--time", "minutes, as 15", a->time, &minutes))
                 return EXIT_USAGE;
         if (a->maintenance && cli_parse_number(verb, "--maintenance", "minutes, as 15", a->maintenance, &minutes))
@@ -110,7 +113,8 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 if (r != EXIT_OK)
                         return r;
         } else if (a->custom) {
-                *ret = bgt_trigger_custom_system_event(a->custom, a->once);
+                *ret = a->once_per_boot ? bgt_trigger_custom_system_event_per_boot(a->custom)
+                                        : bgt_trigger_custom_system_event(a->custom, a->once);
         } else if (a->at) {
                 *ret = bgt_trigger_calendar(a->at, a->once);
         } else if (a->application) {
@@ -261,6 +265,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 { "custom", .value = &a.custom },
                 { "at", .value = &a.at },
                 { "once", .flag = &a.once },
+                { "once-per-boot", .flag = &a.once_per_boot },
                 { "clsid", .value = &a.clsid },
                 { "in-process", .flag = &a.in_process },
                 { "when", .value = &a.when },

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 
-#include <errno.h>
 #include <string.h>
 
 #include "cli/json.h"
@@ -24,28 +23,6 @@ static const char *const result_names[] = {
         [BGT_REQUEST_DISABLED_BY_POLICY] = "DisabledByPolicy",
         [BGT_REQUEST_UNKNOWN_ERROR] = "UnknownError",
 };
-
-static int read_argument(const Verb *verb, const char *text, bgt_record *arguments)
-{
-        const char *equals = strchr(text, '=');
-        bool is_json = equals && equals > text && equals[-1] == ':';
-        _cleanup_(freep) char *key = NULL;
-        int r;
-
-        if (!equals || equals - is_json == text)
-                return cli_usage(verb, "'%s' is not of the form KEY=TEXT or KEY:=JSON", text);
-        key = strndup(text, (size_t)(equals - text) - is_json);
-        if (!key)
-                return cli_out_of_memory();
-        if (is_json)
-                r = json_put_text(arguments, key, equals + 1);
-        else
-                r = bgt_record_set_string(arguments, key, equals + 1);
-        if (r == -EINVAL && is_json)
-                return cli_usage(verb, "'%s' has no value that can be handed over; write for example %s:=3 or %s=text",
-                                 text, key, key);
-        return r < 0 ? cli_complain() : EXIT_OK;
-}
 
 static int request(Cli *cli, const bgt_record *task, const bgt_record *arguments)
 {
@@ -77,7 +54,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
         arguments = bgt_record_new();
         status = arguments ? EXIT_OK : cli_out_of_memory();
         for (int i = r + 1; i < argc && status == EXIT_OK; i++)
-                status = read_argument(verb, argv[i], arguments);
+                status = cli_read_argument(verb, argv[i], arguments);
         if (status == EXIT_OK)
                 status = cli_connect(cli, 0);
         if (status == EXIT_OK)

@@ -74,7 +74,8 @@ static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trig
                        set(bgt_record_set_string(trigger, "expression", o->at));
         if (o->custom)
                 return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
-                       set(bgt_record_set_string(trigger, "id", o->custom));
+                       set(bgt_record_set_string(trigger, "id", o->custom)) ||
+                       (o->once_per_boot && set(bgt_record_set_bool(trigger, "once-per-boot", true)));
         return set(bgt_record_set_string(trigger, "kind", "interval")) ||
                set(bgt_record_set_uint(trigger, "period", o->every)) ||
                (o->window != UINT64_MAX && set(bgt_record_set_uint(trigger, "window", o->window)));
@@ -133,6 +134,8 @@ static int apply_trigger(const Verb *verb, const TaskOptions *o, bgt_record *row
                 return cli_usage(verb, "a task has one trigger, and %d are given", n);
         if (n == 0 && !old)
                 return cli_usage(verb, "when is it due? give --every, --at, --on or another trigger");
+        if (o->once_per_boot && (!o->custom || o->once))
+                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (n == 0 && !o->once && o->window == UINT64_MAX)
                 return EXIT_OK;
         trigger = bgt_record_new();

@@ -9,7 +9,7 @@ typedef struct TaskOptions {
         const char *time, *maintenance, *on, *custom, *at, *when, *group, *overlap, *catch_up, *rerun, *retry;
         const char *on_failure, *dir, *memory, *cpu, *tasks;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
-        bool once, cancel, no_cancel, notify, no_notify;
+        bool once, once_per_boot, cancel, no_cancel, notify, no_notify;
         CliList env;
 } TaskOptions;
 
@@ -26,6 +26,7 @@ typedef struct TaskOptions {
         { "maintenance", .value = &(o)->maintenance },                     \
         { "custom", .value = &(o)->custom },                               \
         { "once", .flag = &(o)->once },                                    \
+        { "once-per-boot", .flag = &(o)->once_per_boot },                  \
         { "window", .duration_usec = &(o)->window },                       \
         { "when", .value = &(o)->when },                                   \
         { "cancel-on-condition-loss", .flag = &(o)->cancel },              \
@@ -58,7 +59,9 @@ typedef struct TaskOptions {
         "  --at CALENDAR      as systemd.time(7): daily, Mon..Fri 09:30, *-*-01 04:00\n"   \
         "  --on EVENT         InternetAvailable, UserPresent, TimeZoneChange, ...\n"       \
         "  --time MINUTES     as 'bgtask register'\n"                                      \
-        "  --maintenance MINUTES, --custom ID\n"                                           \
+        "  --maintenance MINUTES\n"                                                        \
+        "  --custom ID        when 'bgtask raise ID' says so\n"                            \
+        "  --once-per-boot    ... but not again in the same boot\n"                        \
         "  --window DURATION  how late it may be, to save wake-ups\n"                      \
         "  --once             once, then it is gone\n"                                     \
         "\n"                                                                               \

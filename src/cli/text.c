@@ -79,6 +79,8 @@ char *format_trigger(const bgt_record *trigger, char *buf, size_t size)
                 format_duration(period, text, sizeof text);
         snprintf(buf, size, "%s%s%s%s%s", kind ? kind : "?", period > 0 || type || id ? " " : "",
                  period > 0 ? text : type ? type : id ? id : "", paths && paths[0] && paths[1] ? " …" : "",
-                 bgt_record_bool(trigger, "one-shot", false) ? ", once" : "");
+                 bgt_record_bool(trigger, "one-shot", false)        ? ", once"
+                 : bgt_record_bool(trigger, "once-per-boot", false) ? ", once per boot"
+                                                                    : "");
         return buf;
 }

@@ -161,6 +161,20 @@ int bgt_task_request(bgt *b, const char *task, const bgt_record *arguments, int 
         return copy_id(&call, ret_run);
 }
 
+int bgt_raise(bgt *b, const char *id, const bgt_record *details, unsigned *ret_listeners)
+{
+        _cleanup_(call_done) Call call;
+        int r;
+
+        (void)call_init(&call, b, &manager1_interface, MANAGER1_METHOD_RAISE);
+        writer_put_string(&call.writer, id);
+        record_write(details, &call.writer);
+        r = call_run(&call);
+        if (r >= 0 && ret_listeners)
+                *ret_listeners = reader_get_uint32(&call.answer);
+        return r;
+}
+
 int bgt_task_cancel(bgt *b, const char *task, int reason, unsigned *ret_n)
 {
         _cleanup_(call_done) Call call;

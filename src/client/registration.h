@@ -9,6 +9,7 @@
 struct bgt_trigger {
         atomic_uint n_ref;
         int kind;            /* BGT_TRIGGER_x; 0: one that is not known here */
+        bool once_per_boot;
         bool one_shot;
         int system_type;
         uint32_t minutes;

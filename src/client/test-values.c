@@ -21,6 +21,7 @@ static void a_trigger_keeps_what_it_was_made_with(void **state)
                 { bgt_trigger_interval(5000000, 1, true), BGT_TRIGGER_INTERVAL, true, 0, 5000000, 0 },
                 { bgt_trigger_system(BGT_SYSTEM_TIME_ZONE_CHANGE, false), BGT_TRIGGER_SYSTEM, false, 0, 0, 11 },
                 { bgt_trigger_application(), BGT_TRIGGER_APPLICATION, false, 0, 0, 0 },
+                { bgt_trigger_custom_system_event_per_boot("x"), BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, false, 0, 0, 0 },
                 { bgt_trigger_custom_system_event("x", true), BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, true, 0, 0, 0 },
                 { bgt_trigger_calendar("daily", true), BGT_TRIGGER_CALENDAR, true, 0, 0, 0 },
                 { NULL, 0, false, 0, 0, 0 },
@@ -36,6 +37,7 @@ static void a_trigger_keeps_what_it_was_made_with(void **state)
                         assert_string_equal(bgt_trigger_id(rows[i].trigger), "x");
                 else
                         assert_null(bgt_trigger_id(rows[i].trigger));
+                assert_int_equal(bgt_trigger_once_per_boot(rows[i].trigger), i == 6);
                 bgt_trigger_unref(rows[i].trigger);
         }
 }

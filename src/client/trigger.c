@@ -122,6 +122,15 @@ bgt_trigger *bgt_trigger_custom_system_event(const char *id, bool one_shot)
         return new_of_text(BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, id, one_shot);
 }
 
+bgt_trigger *bgt_trigger_custom_system_event_per_boot(const char *id)
+{
+        bgt_trigger *trigger = new_of_text(BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, id, false);
+
+        if (trigger)
+                trigger->once_per_boot = true;
+        return trigger;
+}
+
 bgt_trigger *bgt_trigger_calendar(const char *expression, bool one_shot)
 {
         return new_of_text(BGT_TRIGGER_CALENDAR, expression, one_shot);
@@ -170,6 +179,11 @@ const char *bgt_trigger_id(const bgt_trigger *trigger)
         return trigger && trigger->kind == BGT_TRIGGER_CUSTOM_SYSTEM_EVENT ? trigger->text : NULL;
 }
 
+bool bgt_trigger_once_per_boot(const bgt_trigger *trigger)
+{
+        return trigger ? trigger->once_per_boot : false;
+}
+
 const char *bgt_trigger_expression(const bgt_trigger *trigger)
 {
         return trigger && trigger->kind == BGT_TRIGGER_CALENDAR ? trigger->text : NULL;
@@ -184,6 +198,8 @@ static void read_property(bgt_trigger *trigger, Reader *r, const char *key, cons
 {
         if (strcmp(key, "one-shot") == 0 && *type == 'b')
                 trigger->one_shot = reader_get_bool(r);
+        else if (strcmp(key, "once-per-boot") == 0 && *type == 'b')
+                trigger->once_per_boot = reader_get_bool(r);
         else if (strcmp(key, "freshness-minutes") == 0 && *type == 'u')
                 trigger->minutes = reader_get_uint32(r);
         else if (strcmp(key, "period") == 0 && *type == 't')
@@ -253,6 +269,8 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 break;
         case BGT_TRIGGER_CUSTOM_SYSTEM_EVENT:
                 writer_put_option_string(w, "id", trigger->text);
+                if (trigger->once_per_boot)
+                        writer_put_option_bool(w, "once-per-boot", true);
                 break;
         case BGT_TRIGGER_CALENDAR:
                 writer_put_option_string(w, "expression", trigger->text);

@@ -384,6 +384,8 @@ bool engine_is_quiet(const Engine *engine);
 /* package NULL: all; name NULL: all; group NULL: all, "": only those in no group. Returns how many were written. */
 size_t engine_list_tasks(const Engine *engine, const char *package, const char *name, const char *group, Uuid after,
                          TaskInfo *tasks, size_t n_tasks);
+/* How many registrations fire on EVENT_RAISE of this kind and text. */
+size_t engine_count_listeners(const Engine *engine, uint8_t kind, const char *text);
 /* How many registrations a package has, those on their way to the store among them. */
 size_t engine_count_tasks(const Engine *engine, const char *package);
 /* False if it is not registered (or still registering). */

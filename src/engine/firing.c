@@ -291,7 +291,7 @@ void firing_event(Engine *e, Task *task, Details *details)
         };
         TaskArgs args = { .firing = &firing };
 
-        if (task->one_shot && task->spent)
+        if ((task->one_shot && task->spent) || (spec_is_once_per_boot(task) && !task->foreign))
                 return;
         if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING) {
                 task->spent = true;

@@ -62,6 +62,8 @@ void spec_free_text(Task *task);
 const char *spec_name(const Task *task);
 bool spec_is_timer(const Task *task);
 bool spec_is_calendar(const Task *task);
+/* Fires once in a boot: its anchor is of another boot until it has. */
+bool spec_is_once_per_boot(const Task *task);
 /* Id of a custom event, calendar expression; "": the kind has none. */
 const char *spec_trigger_text(const Task *task);
 /* OnACPower is a condition of every MaintenanceTrigger. */
@@ -177,6 +179,8 @@ void timer_disarm(Engine *e, Task *task);
 Schedule timer_schedule(const Engine *e, const Task *task);
 /* Gives the task an anchor of now. */
 void timer_anchor_now(const Engine *e, Task *task);
+/* That of a registration, which has not fired. */
+void timer_anchor_new(const Engine *e, Task *task);
 /* Table 2.3: the anchor of the old timer with the period of the new one, whose next time is never before now. */
 void timer_keep_phase(const Engine *e, Task *task, const Task *old);
 void timer_fire_due(Engine *e);

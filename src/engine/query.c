@@ -93,6 +93,13 @@ size_t engine_list_tasks(const Engine *e, const char *package, const char *name,
         return n;
 }
 
+size_t engine_count_listeners(const Engine *engine, uint8_t kind, const char *text)
+{
+        const Topic *topic = spec_find_topic(engine, kind, text);
+
+        return topic ? topic->refs : 0;
+}
+
 size_t engine_count_tasks(const Engine *e, const char *package)
 {
         const Package *known = package_find(e, package);

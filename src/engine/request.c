@@ -222,7 +222,7 @@ static void register_new(Engine *e, const Event *event, Commit *commit)
                 extra->options = options;
                 extra->has_options = true;
         }
-        timer_anchor_now(e, task);
+        timer_anchor_new(e, task);
         names_add(e, task, hash);
         ids_insert(&e->ids, task->index);
         package->n_tasks++;
@@ -320,7 +320,7 @@ static void update(Engine *e, Task *task, const Event *event)
         if (shadow->kind == task->kind)
                 timer_keep_phase(e, shadow, task);
         else
-                timer_anchor_now(e, shadow);
+                timer_anchor_new(e, shadow);
         commit->task = task;
         commit->last_number = task->last_number;
         task_set_state(e, task, TASK_UPDATING, commit->number);

@@ -156,6 +156,8 @@ static Run *take_over(Engine *e, Task *task, const PendingRow *row)
                 task->anchor_real_usec = schedule_nominal(&schedule, k);
                 task->foreign = false;
                 timer_arm(e, task, 0);
+        } else if (spec_is_once_per_boot(task) && (row->fired_by != FIRED_BY_MANUAL || row->count > 1)) {
+                task->foreign = false;
         }
         task->last_number = MAX(task->last_number, row->number);
         task->state_dirty = true;

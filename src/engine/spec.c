@@ -97,7 +97,7 @@ static bool trigger_is_valid(const Trigger *trigger)
                 return trigger->system_type >= SYSTEM_SMS_RECEIVED &&
                        trigger->system_type <= SYSTEM_DEFAULT_SIGN_IN_ACCOUNT_CHANGE;
         if (trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT)
-                return name_is_valid(trigger->text);
+                return name_is_valid(trigger->text) && trigger->system_type <= ONCE_PER_BOOT;
         if (trigger->kind == TRIGGER_STORAGE_CONTENT_CHANGED)
                 return trigger->text && trigger->text[0];
         return true;
@@ -293,6 +293,11 @@ void spec_free_text(Task *task)
 bool spec_is_calendar(const Task *task)
 {
         return task->kind == TRIGGER_CALENDAR;
+}
+
+bool spec_is_once_per_boot(const Task *task)
+{
+        return task->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && task->system_type == ONCE_PER_BOOT;
 }
 
 const char *spec_trigger_text(const Task *task)

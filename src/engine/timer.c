@@ -103,6 +103,12 @@ void timer_anchor_now(const Engine *e, Task *task)
         task->foreign = false;
 }
 
+void timer_anchor_new(const Engine *e, Task *task)
+{
+        timer_anchor_now(e, task);
+        task->foreign = spec_is_once_per_boot(task);
+}
+
 void timer_keep_phase(const Engine *e, Task *task, const Task *old)
 {
         Schedule schedule;
@@ -110,7 +116,7 @@ void timer_keep_phase(const Engine *e, Task *task, const Task *old)
 
         task->anchor_boot_usec = old->anchor_boot_usec;
         task->anchor_real_usec = old->anchor_real_usec;
-        task->foreign = old->foreign;
+        task->foreign = old->foreign || (spec_is_once_per_boot(task) && !spec_is_once_per_boot(old));
         if (spec_is_calendar(task)) {
                 if (strcmp(spec_trigger_text(task), spec_trigger_text(old)) != 0)
                         timer_anchor_now(e, task);

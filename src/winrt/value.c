@@ -66,7 +66,7 @@ static STDMETHODIMP get_recurrence(ICustomSystemEventTrigger *self, CustomSystem
 {
         if (!ret_value)
                 return E_POINTER;
-        *ret_value = bgt_trigger_one_shot(trigger_of(self)) ? CustomSystemEventTriggerRecurrence_Once :
+        *ret_value = bgt_trigger_once_per_boot(trigger_of(self)) ? CustomSystemEventTriggerRecurrence_Once :
                 CustomSystemEventTriggerRecurrence_Always;
         return S_OK;
 }
@@ -216,8 +216,9 @@ static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRIN
         if (recurrence != CustomSystemEventTriggerRecurrence_Once &&
             recurrence != CustomSystemEventTriggerRecurrence_Always)
                 return E_INVALIDARG;
-        return wrap(bgt_trigger_custom_system_event(text, recurrence == CustomSystemEventTriggerRecurrence_Once), 0,
-                    ret_trigger);
+        return wrap(recurrence == CustomSystemEventTriggerRecurrence_Once
+                            ? bgt_trigger_custom_system_event_per_boot(text)
+                            : bgt_trigger_custom_system_event(text, false), 0, ret_trigger);
 }
 
 static STDMETHODIMP get_condition_type(ISystemCondition *self, SystemConditionType *ret_value)

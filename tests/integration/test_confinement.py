@@ -222,6 +222,7 @@ class Socket(Confined):
         self.refused('AccessDenied', 'RemovePackage', 's', self.other.family)
         self.refused('AccessDenied', 'ListPackages', 'su', '', 10)
         self.refused('AccessDenied', 'Status')
+        self.refused('AccessDenied', 'Raise', 'sa{sv}', 'ready', {})
         self.refused('AccessDenied', 'Shutdown', 'u', 2)
         self.refused('AccessDenied', 'Advance', 't', 1, interface=CLOCK)
 

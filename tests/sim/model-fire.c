@@ -125,9 +125,10 @@ static MFiring *new_firing(World *w, MTask *t, const Fire *fire)
         f->forced = fire->forced;
         put_details(f, fire);
         f->undo_fired = t->fired;
+        f->undo_fired_in_boot = t->fired_in_boot;
         f->undo_number = before;
         if (fire->fired_by != FIRED_BY_MANUAL)
-                t->fired = true;
+                t->fired = t->fired_in_boot = true;
         return f;
 }
 
@@ -142,7 +143,7 @@ static void merge(MTask *t, MFiring *f, const Fire *fire)
         f->scheduled_real = fire->nominal;
         if (f->first_real == 0)
                 f->first_real = fire->first;
-        t->fired = true;
+        t->fired = t->fired_in_boot = true;
         /* Somebody waits for the run id of a manual firing. */
         if (f->fired_by == FIRED_BY_MANUAL)
                 return;
@@ -328,7 +329,7 @@ static bool listens(const MTask *t, uint8_t kind, uint8_t type, const char *text
 {
         const Trigger *trigger = &t->spec.trigger;
 
-        if (!can_fire(t) || trigger->kind != kind)
+        if (!can_fire(t) || trigger->kind != kind || (is_once_per_boot(&t->spec) && t->fired_in_boot))
                 return false;
         if (kind == TRIGGER_SYSTEM)
                 return trigger->system_type == type;
@@ -622,6 +623,7 @@ static void take_over(World *w, MTask *t)
                         a->matched = true;
                 }
                 t->fired = f->undo_fired;
+                t->fired_in_boot = f->undo_fired_in_boot;
                 t->last_number = f->undo_number;
                 forgotten = true;
                 model_remove_firing(m, f);
@@ -631,6 +633,8 @@ static void take_over(World *w, MTask *t)
                         return_to_row(w, t, &infos[i]);
         if (!engine_get_task(w->engine, t->id, &info))
                 return;
+        if (forgotten && is_once_per_boot(&t->spec))
+                t->fired_in_boot = uuid_equal(info.row.anchor.boot_id, w->boot_id);
         if (forgotten && info.row.anchor.real_usec >= before.real_usec)
                 t->hold_boot = 0;
         if (is_calendar(&t->spec)) {

@@ -547,6 +547,8 @@ static void updated(World *w, MTask *t, int error)
         t->anchor = t->new_anchor;
         t->base = t->new_base;
         t->fired = t->fired && !t->new_kind;
+        if (!is_once_per_boot(&t->spec))
+                t->fired_in_boot = false;
         /* What was accepted under the old options is kept, even if its commit fails now. */
         for (size_t i = 0; i < w->model->n_firings; i++)
                 if (w->model->firings[i]->task == t) {

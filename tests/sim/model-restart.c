@@ -34,6 +34,7 @@ static void restore_tasks(World *w)
                 t->state = T_REGISTERED;
                 t->forgotten = row->unregistered;
                 t->anchor = row->anchor;
+                t->fired_in_boot = uuid_equal(row->anchor.boot_id, w->boot_id);
                 t->last_number = row->last_number;
                 t->registered_real = row->registered_real_usec;
                 t->paused = row->paused;
@@ -106,6 +107,7 @@ static void restore_ledger(World *w, const LedgerRow *row, const uint8_t *detail
                 f = restore_firing(w, t, &row->firing, details);
                 t->last_number = MAX(t->last_number, row->firing.number);
                 take_over_anchor(w, t, &row->firing);
+                t->fired_in_boot = t->fired_in_boot || of_trigger(f);
         }
         if (!f) {
                 model_add_orphan(m, row->run, row->attempt, row->server);

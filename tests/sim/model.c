@@ -74,6 +74,11 @@ bool of_trigger(const MFiring *f)
         return f->fired_by != FIRED_BY_MANUAL || f->count > 1;
 }
 
+bool is_once_per_boot(const TaskSpec *spec)
+{
+        return spec->trigger.kind == TRIGGER_CUSTOM_SYSTEM_EVENT && spec->trigger.system_type == ONCE_PER_BOOT;
+}
+
 bool is_timer(const TaskSpec *spec)
 {
         return spec->trigger.kind == TRIGGER_TIME || spec->trigger.kind == TRIGGER_MAINTENANCE ||

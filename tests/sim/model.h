@@ -43,6 +43,7 @@ typedef struct MTask {
         uint8_t reason;
         bool one_shot_end;        /* unregistering by 3.4 */
         bool fired;               /* a one-shot whose firing has been accepted */
+        bool fired_in_boot;       /* of a trigger that does so once in a boot */
         int64_t base;             /* the anchor on the boot clock of this boot */
         Anchor anchor, new_anchor;
         uint64_t hold_boot;       /* its firing was not stored: it is recomputed then */
@@ -71,7 +72,7 @@ typedef struct MFiring {
         uint32_t count, attempts, start_failures, retries;
         uint8_t fired_by;
         bool forced, rerun;
-        bool undo_fired;          /* what the task's `fired` and last number were before it */
+        bool undo_fired, undo_fired_in_boot; /* what the task had before it; also of its last number */
         uint64_t undo_number;
         uint8_t details[MAX_DETAILS];
         size_t n_details;
@@ -223,6 +224,7 @@ bool is_live(const MFiring *f);
 bool of_trigger(const MFiring *f);
 bool is_timer(const TaskSpec *spec);
 bool is_calendar(const TaskSpec *spec);
+bool is_once_per_boot(const TaskSpec *spec);
 bool is_listed(const MTask *t);
 size_t count_live(Model *m, const MTask *t);
 size_t count_queue(Model *m, const MTask *t, bool attempted_too);

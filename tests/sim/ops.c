@@ -79,6 +79,9 @@ static Trigger random_trigger(World *w)
                                      SYSTEM_TIME_ZONE_CHANGE);
                 break;
         case TRIGGER_CUSTOM_SYSTEM_EVENT:
+                t.system_type = rng_percent(&w->rng, 30) ? ONCE_PER_BOOT : 0;
+                t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
+                break;
         case TRIGGER_STORAGE_CONTENT_CHANGED:
                 t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 break;

@@ -131,6 +131,11 @@ static void other_triggers_keep_what_they_were_made_with(void)
         CHECK(string_is(id, "event") && recurrence == CustomSystemEventTriggerRecurrence_Always);
         CHECK_OK(WindowsDeleteString(id));
         ICustomSystemEventTrigger_Release(custom);
+        CHECK_OK(ICustomSystemEventTriggerFactory_Create(custom_factory, STRING("event"),
+                                                         CustomSystemEventTriggerRecurrence_Once, &custom));
+        CHECK_OK(ICustomSystemEventTrigger_get_Recurrence(custom, &recurrence));
+        CHECK(recurrence == CustomSystemEventTriggerRecurrence_Once);
+        ICustomSystemEventTrigger_Release(custom);
         ISystemTrigger_Release(system_trigger);
         IMaintenanceTrigger_Release(maintenance);
 }
