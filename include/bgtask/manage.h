@@ -46,7 +46,7 @@ void bgt_list_free(bgt_list *list);
 int bgt_list_packages(bgt *b, bgt_list **ret);
 /*
  * name and group may be NULL: any; group "": only those in none. task:s, package:s, name:s,
- * trigger:r, conditions:S, clsid:s, group:s, registered:u, paused:b, state:s, pending:u, live:u,
+ * trigger:r, conditions:S, clsid:s, group:s, registered:u, paused:b, skip-next:b, state:s, pending:u, live:u,
  * next-earliest:u, next-latest:u, last-fired:u, and the options that were set: entry-point:s,
  * cancel-on-condition-loss:b, network-requested:b, overlap:s, catch-up:s, catch-up-window:u,
  * rerun:s, retry-max:u, retry-backoff:u, time-limit:u, expires:u, deadline:u.
@@ -138,6 +138,12 @@ int bgt_raise(bgt *b, const char *id, const bgt_record *details, unsigned *ret_l
 int bgt_task_cancel(bgt *b, const char *task, int reason, unsigned *ret_n);
 /* A paused task keeps its firings and starts none. */
 int bgt_task_pause(bgt *b, const char *task, bool paused);
+/*
+ * The next time that the task's trigger fires by itself is not run and is recorded as not-started (skipped); with skip
+ * false it is run after all. Requests and manual runs are not skipped. -ENOENT, -EOPNOTSUPP (nothing but requests
+ * fires the task).
+ */
+int bgt_task_skip(bgt *b, const char *task, bool skip);
 /* Cancels one run. -ESRCH. */
 int bgt_run_cancel(bgt *b, const char *run, int reason);
 
@@ -181,7 +187,8 @@ int bgt_import_environment(bgt *b, const bgt_record *variables);
  * What will run in the next so many microseconds (100 days at most), and what will be held, if every run completes at
  * once: the broker's rules, run ahead. package and task may be NULL: all. levels may be NULL: a record of conditions
  * with "true", "false" or "unknown", taken instead of what they are now. limit: 1 to 1000 steps. steps:R (time:u,
- * task:s, package:s, name:s, what:s ("runs", "held"), scheduled:u, count:u, reasons:S), complete:b (none is left out).
+ * task:s, package:s, name:s, what:s ("runs", "skipped", "held"), scheduled:u, count:u, reasons:S),
+ * complete:b (none is left out).
  */
 int bgt_plan(bgt *b, uint64_t horizon_usec, const char *package, const char *task, const bgt_record *levels,
              uint32_t limit, bgt_record **ret);

@@ -360,6 +360,16 @@ static void on_pause(Call *call, Uuid task, bool paused, void *userdata)
         broker_feed(broker, &event);
 }
 
+static void on_skip(Call *call, Uuid task, bool skip, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_SKIP, call_token(call));
+
+        event.task.task = task;
+        event.task.skip = skip;
+        broker_feed(broker, &event);
+}
+
 static void on_shutdown(Call *call, uint32_t reason, void *userdata)
 {
         Broker *broker = userdata;
@@ -523,6 +533,7 @@ void control_set_handlers(BusHandlers *handlers)
         handlers->cancel = on_cancel;
         handlers->cancel_run = on_cancel_run;
         handlers->pause = on_pause;
+        handlers->skip = on_skip;
         handlers->shutdown = on_shutdown;
 }
 

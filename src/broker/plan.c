@@ -138,10 +138,23 @@ static void grant_run(Plan *plan, const Effect *effect)
         push(plan, &event);
 }
 
+static void tell_skipped(Plan *plan, const RunRow *row)
+{
+        const RunInfo run = { .task = row->task, .package = row->package, .name = row->name, .count = row->count,
+                              .scheduled_real_usec = row->scheduled_real_usec };
+
+        if (row->detail != DETAIL_SKIPPED || !is_asked_for(plan, &run))
+                return;
+        begin_step(plan, "skipped", &run);
+        end_step(plan);
+}
+
 static void grant(Plan *plan, const Effect *effect)
 {
         Event event;
 
+        if (effect->type == EFFECT_STORE_RUN)
+                tell_skipped(plan, effect->store.run);
         switch (effect->type) {
         case EFFECT_STORE_TASK:
         case EFFECT_STORE_TASK_STATE:

@@ -169,6 +169,9 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "it is paused");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX,
                          "resume it with 'bgtask resume', or run it once with 'bgtask run'");
+        } else if (why->code == WHY_SKIP_NEXT) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "the next time that its trigger fires is skipped");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "'bgtask skip --undo' has it run all the same");
         } else if (why->code == WHY_WAITING_FOR_RETRY) {
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "its last attempt failed; the next is at %s", until);
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait, or start it with 'bgtask run'");

@@ -53,6 +53,7 @@ void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_
         registration_put_properties(w, &task->row.spec);
         writer_put_option_uint64(w, "registered", task->row.registered_real_usec);
         writer_put_option_bool(w, "paused", task->row.paused);
+        writer_put_option_bool(w, "skip-next", task->row.skip_next);
         writer_put_option_string(w, "state", task_state(task));
         writer_put_option_uint32(w, "pending", task->n_pending);
         writer_put_option_uint32(w, "live", task->n_live);

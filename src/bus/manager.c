@@ -327,6 +327,14 @@ static void on_pause(Call *call, Reader *r)
                 HANDLE(call, pause, task, reader_get_bool(r));
 }
 
+static void on_skip(Call *call, Reader *r)
+{
+        Uuid task;
+
+        if (read_task(call, r, &task))
+                HANDLE(call, skip, task, reader_get_bool(r));
+}
+
 static void on_watch(Call *call, Reader *r)
 {
         const char *package = reader_get_string(r), *task = reader_get_string(r);
@@ -400,6 +408,7 @@ DEFINE_HANDLER(on_request);
 DEFINE_HANDLER(on_cancel);
 DEFINE_HANDLER(on_cancel_run);
 DEFINE_HANDLER(on_pause);
+DEFINE_HANDLER(on_skip);
 DEFINE_HANDLER(on_watch);
 DEFINE_HANDLER(on_unwatch);
 DEFINE_HANDLER(on_read_log);
@@ -428,6 +437,7 @@ const DispatchHandler manager_handlers[_MANAGER1_METHOD_MAX] = {
         [MANAGER1_METHOD_CANCEL] = on_cancel_call,
         [MANAGER1_METHOD_CANCEL_RUN] = on_cancel_run_call,
         [MANAGER1_METHOD_PAUSE] = on_pause_call,
+        [MANAGER1_METHOD_SKIP] = on_skip_call,
         [MANAGER1_METHOD_WATCH] = on_watch_call,
         [MANAGER1_METHOD_UNWATCH] = on_unwatch_call,
         [MANAGER1_METHOD_READ_LOG] = on_read_log_call,

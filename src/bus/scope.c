@@ -41,6 +41,7 @@ static const struct {
         { MANAGER, "Cancel", NAMES_TASK },
         { MANAGER, "CancelRun", NAMES_RUN },
         { MANAGER, "Pause", NAMES_TASK },
+        { MANAGER, "Skip", NAMES_TASK },
         { MANAGER, "Watch", NAMES_PACKAGE_AND_TASK },
         { MANAGER, "Unwatch", NAMES_PACKAGE_AND_TASK },
         { MANAGER, "ReadLog", NAMES_TASK },

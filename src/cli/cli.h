@@ -86,6 +86,7 @@ extern const Verb verb_sensors;
 extern const Verb verb_show;
 extern const Verb verb_shutdown;
 extern const Verb verb_simulate;
+extern const Verb verb_skip;
 extern const Verb verb_status;
 extern const Verb verb_unregister;
 extern const Verb verb_watch;

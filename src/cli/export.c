@@ -26,6 +26,8 @@ static json_t *definition(const bgt_record *row)
                 json_object_del(json, state[i]);
         if (!bgt_record_bool(row, "paused", false))
                 json_object_del(json, "paused");
+        if (!bgt_record_bool(row, "skip-next", false))
+                json_object_del(json, "skip-next");
         return json;
 }
 

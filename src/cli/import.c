@@ -162,6 +162,8 @@ static void import_task(Import *import, size_t index, json_t *json)
                 kept = r > 0 && import->if_exists == IF_EXISTS_KEEP;
                 if (r >= 0 && !kept && bgt_record_bool(row, "paused", false))
                         r = bgt_task_pause(import->cli->bgt, task, true);
+                if (r >= 0 && !kept && bgt_record_bool(row, "skip-next", false))
+                        r = bgt_task_skip(import->cli->bgt, task, true);
                 if (r < 0) {
                         refuse(import, index, name, bgt_error()->message, bgt_error()->remedy);
                 } else {

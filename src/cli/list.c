@@ -26,10 +26,12 @@ static Color color_of_state(const char *state)
 static void add_row(Table *table, const bgt_record *row, uint64_t now)
 {
         const char *state = bgt_record_string(row, "state");
-        char trigger[120], next[60], last[60];
+        char trigger[120], next[80], last[60];
 
         format_trigger(bgt_record_record(row, "trigger"), trigger, sizeof trigger);
         format_relative(bgt_record_uint(row, "next-earliest", 0), now, next, sizeof next);
+        if (bgt_record_bool(row, "skip-next", false))
+                strcat(next, " (skipped)");
         format_relative(bgt_record_uint(row, "last-fired", 0), now, last, sizeof last);
         table_add(table, (const char *const[]){ bgt_record_string(row, "name"), state, trigger, next, last,
                                                 bgt_record_string(row, "package") });

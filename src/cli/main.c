@@ -31,6 +31,7 @@ static const struct {
         { NULL, &verb_next },
         { NULL, &verb_pause },
         { NULL, &verb_resume },
+        { NULL, &verb_skip },
         { NULL, &verb_export },
         { NULL, &verb_import },
         { "Runs", &verb_run },

@@ -193,6 +193,13 @@ int bgt_task_pause(bgt *b, const char *task, bool paused)
         return call_with(&call, b, MANAGER1_METHOD_PAUSE, task, 'b', paused);
 }
 
+int bgt_task_skip(bgt *b, const char *task, bool skip)
+{
+        _cleanup_(call_done) Call call;
+
+        return call_with(&call, b, MANAGER1_METHOD_SKIP, task, 'b', skip);
+}
+
 int bgt_run_cancel(bgt *b, const char *run, int reason)
 {
         _cleanup_(call_done) Call call;

@@ -246,17 +246,6 @@ class Verbs(CliCase):
         year = time.gmtime(self.broker.now()[2] / 10**6).tm_year
         self.assertRegex(lines[0], fr'^{year}-\d\d-\d\d \d\d:\d\d:\d\d ok ')
 
-
-    def test_pause_holds_a_task_and_resume_lets_it_go(self):
-        task = self.broker.register(self.package, 'ok', TIME)
-        self.assertEqual(self.ok('pause', 'ok').out, 'paused ok\n')
-        self.assertEqual(self.ok('list', '--json').json[0]['state'], 'paused')
-        self.broker.advance(30 * 60)
-        self.assertEqual(self.broker.history(), [])
-        self.assertIn('bgtask resume', self.ok('why', 'ok').out)
-        self.assertEqual(self.ok('resume', '--json', 'ok').json, {'resumed': task})
-        self.assertEqual(self.broker.next_end()['outcome'], 'completed')
-
     def test_request_hands_arguments_over_and_says_what_became_of_it(self):
         task = self.control()
         answer = self.ok('request', '--json', 'control', 'path=a=b', 'n:=-3', 'yes:=true', 'o:={"k":["x","y"]}').json
@@ -380,6 +369,7 @@ class BetweenMachines(CliCase):
         self.ok('add', '--at', 'Mon..Fri 09:30', '--env', 'A=b c', '--dir', '/', '--when', 'ac', 'g', '--',
                 'echo', '"x"')
         self.ok('pause', 'b')
+        self.ok('skip', 'c')
 
     @staticmethod
     def tasks(export):
@@ -398,6 +388,7 @@ class BetweenMachines(CliCase):
         self.assertEqual(self.tasks(again), self.tasks(export))
         self.assertEqual(json.loads(export)['packages'][0]['package'], there.family)
         self.assertEqual({task['name'] for task in other.tasks() if task['paused']}, {'b'})
+        self.assertEqual({task['name'] for task in other.tasks() if task['skip-next']}, {'c'})
 
     def test_import_keeps_what_is_there_unless_it_is_told_otherwise(self):
         self.ok('register', '--time', '20', 'a')

@@ -62,6 +62,14 @@ class Plan(Case):
         self.assertEqual([name for _, name in self.steps('6h', what='held')].count('held'), 1)
         self.assertIn('OnACPower', self.broker.bgtask('plan').out)
 
+    def test_a_skipped_time_is_in_it(self):
+        task = self.broker.register(self.package, 'a', interval(HOUR))
+        begin = self.broker.now()[2]
+        self.broker.call('Skip', 'sb', task, True)
+        self.assertEqual(self.steps('3h', what='skipped'), [(begin + HOUR, 'a')])
+        self.assertEqual(self.steps('3h'), [(begin + 2 * HOUR, 'a'), (begin + 3 * HOUR, 'a')])
+        self.assertRegex(self.broker.bgtask('plan', '3h').out, r'a +is skipped\n')
+
     def test_conditions_are_assumed_as_they_are_told(self):
         self.register_some()
         self.assertNotIn('held', [name for _, name in self.steps('3h')])
