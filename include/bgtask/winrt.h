@@ -83,6 +83,9 @@ typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 
 
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
 #define FAILED(hr) ((HRESULT)(hr) < 0)
+#define HRESULT_FROM_WIN32(code) ((HRESULT)((code) > 0 ? 0x80070000u | ((code) & 0xffffu) : (code)))
+#define ERROR_NOT_SUPPORTED 50
+#define ERROR_NOT_FOUND 1168
 #define S_OK ((HRESULT)0)
 #define S_FALSE ((HRESULT)1)
 #define E_BOUNDS ((HRESULT)0x8000000b)

@@ -7,6 +7,7 @@ typedef struct Operation {
         UINT32 id;
         HRESULT hr;
         int result;
+        IUnknown *object_result; /* NULL: the result is a number */
         atomic_bool is_closed;
         IUnknown *_Atomic handler;
 } Operation;
@@ -27,6 +28,8 @@ static void operation_done(Object *object)
 
         if (handler)
                 IUnknown_Release(handler);
+        if (((Operation *)object)->object_result)
+                IUnknown_Release(((Operation *)object)->object_result);
 }
 
 static AsyncStatus status_of(const Operation *operation)
@@ -76,6 +79,23 @@ static HRESULT take_result(void *self, int *ret_result)
 static STDMETHODIMP get_number(void *self, int *ret_results)
 {
         return ret_results ? take_result(self, ret_results) : E_POINTER;
+}
+
+static STDMETHODIMP get_object(void *self, IUnknown **ret_results)
+{
+        Operation *operation = operation_of(self);
+        int number;
+        HRESULT hr;
+
+        if (!ret_results)
+                return E_POINTER;
+        *ret_results = NULL;
+        hr = take_result(self, &number);
+        if (SUCCEEDED(hr)) {
+                IUnknown_AddRef(operation->object_result);
+                *ret_results = operation->object_result;
+        }
+        return hr;
 }
 
 static STDMETHODIMP get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
@@ -146,6 +166,10 @@ static const IAsyncInfoVtbl info_vtable = {
 OPERATION_CLASS(ApplicationTriggerResult, get_number, u"Windows.ApplicationModel.Background.ApplicationTriggerResult");
 OPERATION_CLASS(BackgroundAccessStatus, get_number, u"Windows.ApplicationModel.Background.BackgroundAccessStatus");
 OPERATION_CLASS(AlarmAccessStatus, get_number, u"Windows.ApplicationModel.Background.AlarmAccessStatus");
+OPERATION_CLASS(DeviceConnectionChangeTrigger, get_object,
+                u"Windows.ApplicationModel.Background.DeviceConnectionChangeTrigger");
+OPERATION_CLASS(GattServiceProviderTriggerResult, get_object,
+                u"Windows.ApplicationModel.Background.GattServiceProviderTriggerResult");
 OPERATION_CLASS(boolean, get_boolean, u"Boolean");
 
 static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *ret)
@@ -181,6 +205,29 @@ HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
 HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation)
 {
         return operation_new(&AlarmAccessStatus_class, hr, result, ret_operation);
+}
+
+static HRESULT object_operation_new(const Class *class_, HRESULT hr, IUnknown *result, void *ret)
+{
+        HRESULT made = operation_new(class_, hr, 0, ret);
+
+        if (SUCCEEDED(made))
+                operation_of(*(void **)ret)->object_result = result;
+        else if (result)
+                IUnknown_Release(result);
+        return made;
+}
+
+HRESULT async_new_device_connection(HRESULT hr, IUnknown *result,
+                                    IAsyncOperation_DeviceConnectionChangeTrigger **ret_operation)
+{
+        return object_operation_new(&DeviceConnectionChangeTrigger_class, hr, result, ret_operation);
+}
+
+HRESULT async_new_provider(HRESULT hr, IUnknown *result,
+                           IAsyncOperation_GattServiceProviderTriggerResult **ret_operation)
+{
+        return object_operation_new(&GattServiceProviderTriggerResult_class, hr, result, ret_operation);
 }
 
 HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation)

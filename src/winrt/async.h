@@ -13,4 +13,9 @@ HRESULT async_new_request(HRESULT hr, ApplicationTriggerResult result,
 HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
                          IAsyncOperation_BackgroundAccessStatus **ret_operation);
 HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation);
+/* Take the reference to the result, which is NULL if hr failed, in any case. */
+HRESULT async_new_device_connection(HRESULT hr, IUnknown *result,
+                                    IAsyncOperation_DeviceConnectionChangeTrigger **ret_operation);
+HRESULT async_new_provider(HRESULT hr, IUnknown *result,
+                           IAsyncOperation_GattServiceProviderTriggerResult **ret_operation);
 HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation);

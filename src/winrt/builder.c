@@ -6,6 +6,7 @@
 
 #include "winrt/factory.h"
 #include "winrt/group.h"
+#include "winrt/refused.h"
 #include "winrt/registration.h"
 #include "winrt/value.h"
 
@@ -97,7 +98,7 @@ static STDMETHODIMP set_trigger(IBackgroundTaskBuilder *self, IBackgroundTrigger
 
         if (!trigger)
                 return E_POINTER;
-        if (!value_trigger(trigger))
+        if (!value_trigger(trigger) && !refused_is(trigger))
                 return E_INVALIDARG;
         IBackgroundTrigger_AddRef(trigger);
         if (builder->trigger)
@@ -130,6 +131,8 @@ static HRESULT make(const Builder *builder, HSTRING name, bgt_builder **ret)
 
         if (SUCCEEDED(hr))
                 hr = string_to_utf8(builder->entry_point, &entry_point);
+        if (SUCCEEDED(hr) && builder->trigger && refused_is(builder->trigger))
+                hr = HRESULT_FROM_WIN32(ERROR_NOT_SUPPORTED);
         if (FAILED(hr))
                 return hr;
         made = bgt_builder_new(NULL, text);
@@ -304,7 +307,7 @@ static const Class builder_class = {
         },
 };
 
-static HRESULT activate(IInspectable **ret_instance)
+static HRESULT activate(const FactoryInfo *info, IInspectable **ret_instance)
 {
         Builder *builder = (Builder *)object_new(&builder_class);
 

@@ -5,7 +5,7 @@
 #include <assert.h>
 
 static const FactoryInfo *const lists[] = { value_factories, builder_factories, registration_factories,
-                                            group_factories, access_factories };
+                                            group_factories, refused_factories, access_factories };
 
 #define FACTORIES_MAX 96
 
@@ -27,7 +27,7 @@ static STDMETHODIMP activate_instance(IActivationFactory *self, IInspectable **r
         if (!ret_instance)
                 return E_POINTER;
         *ret_instance = NULL;
-        return info->activate ? info->activate(ret_instance) : E_NOTIMPL;
+        return info->activate ? info->activate(info, ret_instance) : E_NOTIMPL;
 }
 
 static const IActivationFactoryVtbl activation_vtable = {

@@ -5,14 +5,17 @@
 
 #include "winrt/object.h"
 
-typedef struct FactoryInfo {
+typedef struct FactoryInfo FactoryInfo;
+
+struct FactoryInfo {
         const WCHAR *name; /* NULL at the end of a list */
         FaceInfo faces[3]; /* of its factory or statics; ends with one without IID */
-        HRESULT (*activate)(IInspectable **ret_instance); /* NULL: it has no constructor without parameters */
-} FactoryInfo;
+        /* NULL: it has no constructor without parameters. */
+        HRESULT (*activate)(const FactoryInfo *info, IInspectable **ret_instance);
+};
 
 extern const FactoryInfo value_factories[], builder_factories[], registration_factories[], group_factories[],
-        access_factories[];
+        refused_factories[], access_factories[];
 
 /* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */
 HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory);

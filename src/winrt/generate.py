@@ -55,11 +55,11 @@ interface IIterator_{name} {iterator} : IInspectable
 interface IKeyValuePair_{name} {pair} : IInspectable
   get_Key {key} *ret_value
   get_Value {value} *ret_value'''),
-    'operation': (('operation', 'handler'), '''\
+    'operation': (('operation', 'handler', 'result'), '''\
 interface IAsyncOperation_{name} {operation} : IInspectable
   put_Completed IAsyncOperationCompletedHandler_{name} *handler
   get_Completed IAsyncOperationCompletedHandler_{name} **ret_handler
-  GetResults {name} *ret_results
+  GetResults {result} *ret_results
 interface IAsyncOperationCompletedHandler_{name} {handler} : IUnknown
   Invoke IAsyncOperation_{name} *operation, AsyncStatus status'''),
     'reference': (('reference',), '''\

@@ -195,7 +195,7 @@ static STDMETHODIMP create_system(ISystemTriggerFactory *self, SystemTriggerType
         return ret_trigger ? wrap(bgt_trigger_system((int)type, one_shot), 0, ret_trigger) : E_POINTER;
 }
 
-static HRESULT activate_application(IInspectable **ret_instance)
+static HRESULT activate_application(const FactoryInfo *info, IInspectable **ret_instance)
 {
         return wrap(bgt_trigger_application(), 0, ret_instance);
 }

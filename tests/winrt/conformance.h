@@ -26,7 +26,7 @@ typedef struct Row {
         const char *todo; /* why it cannot hold yet: then it must fail */
 } Row;
 
-extern const Row value_rows[], builder_rows[], group_rows[], server_rows[];
+extern const Row value_rows[], class_rows[], refused_rows[], builder_rows[], group_rows[], server_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -37,12 +37,19 @@ void fail_row(const char *file, int line, const char *what) __attribute__((noret
         } while (0)
 #define CHECK_OK(call) CHECK((call) == S_OK)
 
+/* What a failure in this row names besides: where in a table it is. NULL: in none. */
+void row_of_table(const WCHAR *name);
+
 /* A string that lives as long as its text. */
 #define STRING(text) string_of(u"" text, sizeof(u"" text) / sizeof(WCHAR) - 1, &(HSTRING_HEADER){ { NULL } })
 HSTRING string_of(const WCHAR *text, size_t length, HSTRING_HEADER *header);
 int string_is(HSTRING string, const char *ascii);
 /* What fits of its characters, which are ASCII. */
 void narrow(HSTRING string, char *text, size_t size);
+
+/* An object leads from each of these interfaces, the default one first, to every other, and has no more. */
+void check_interfaces(void *object, const IID *const *iids, size_t n_iids);
+void check_class_name(void *object, const WCHAR *expected);
 
 /* The factory or the statics of a class; fails the row. */
 void *factory_of(HSTRING class_name, const IID *iid);

@@ -13,12 +13,22 @@ const CLSID test_clsid = { 0x6e3f0c52, 0x5d0b, 0x4a61, { 0x9c, 0x55, 0x0b, 0x1f,
 bgt_test_broker *broker;
 
 static jmp_buf end_of_row;
+static const WCHAR *table_name;
 static int n_rows, n_failed;
 
 void fail_row(const char *file, int line, const char *what)
 {
         printf("# %s:%d: not so: %s\n", file, line, what);
+        for (const WCHAR *p = table_name; p && *p; p++)
+                printf("%s%c", p == table_name ? "# of " : "", (char)*p);
+        if (table_name)
+                printf("\n");
         longjmp(end_of_row, 1);
+}
+
+void row_of_table(const WCHAR *name)
+{
+        table_name = name;
 }
 
 HSTRING string_of(const WCHAR *text, size_t length, HSTRING_HEADER *header)
@@ -111,6 +121,7 @@ int gate_wait(Gate *gate, int count)
 
 static int run_row(const Row *row)
 {
+        table_name = NULL;
         if (setjmp(end_of_row) != 0)
                 return 0;
         row->check();
@@ -151,6 +162,7 @@ int main(int argc, char *argv[])
         if (argc != 2 || bgt_test_broker_new(&broker) < 0)
                 return EXIT_FAILURE;
         run_rows(value_rows);
+        run_rows(class_rows);
         run_rows(stranger_rows);
         /* The connection of a process without a package ends, the next one has one. */
         bgt_close(NULL);
@@ -158,6 +170,7 @@ int main(int argc, char *argv[])
                 return EXIT_FAILURE;
         run_rows(builder_rows);
         run_rows(group_rows);
+        run_rows(refused_rows);
         run_rows(server_rows);
         bgt_test_broker_free(broker);
         printf("1..%d\n", n_rows);

@@ -153,62 +153,6 @@ static void a_condition_has_its_type(void)
         ISystemCondition_Release(condition);
 }
 
-/* Every interface that a class has leads to every other, and to one IUnknown. */
-static void has_interfaces(IInspectable *object, const char *class_name, const IID *const *iids, ULONG n_iids)
-{
-        IUnknown *unknown, *again;
-        HSTRING name = NULL;
-        IID *found = NULL;
-        void *none = &none;
-        ULONG n = 0;
-
-        CHECK_OK(IInspectable_QueryInterface(object, &IID_IUnknown, (void **)&unknown));
-        for (ULONG i = 0; i < n_iids; i++) {
-                IInspectable *face = NULL;
-
-                CHECK_OK(IInspectable_QueryInterface(object, iids[i], (void **)&face));
-                CHECK_OK(IInspectable_QueryInterface(face, &IID_IUnknown, (void **)&again));
-                CHECK(again == unknown);
-                IUnknown_Release(again);
-                IInspectable_Release(face);
-        }
-        CHECK_OK(IInspectable_QueryInterface(object, &IID_IAgileObject, (void **)&again));
-        IUnknown_Release(again);
-        CHECK(IInspectable_QueryInterface(object, &IID_IClassFactory, &none) == E_NOINTERFACE && !none);
-        CHECK(IInspectable_QueryInterface(object, &IID_IUnknown, NULL) == E_POINTER);
-        CHECK_OK(IInspectable_GetIids(object, &n, &found));
-        CHECK(n == n_iids);
-        CoTaskMemFree(found);
-        CHECK_OK(IInspectable_GetRuntimeClassName(object, &name));
-        CHECK(string_is(name, class_name));
-        CHECK_OK(WindowsDeleteString(name));
-        IUnknown_Release(unknown);
-}
-
-static void the_builder_has_its_interfaces(void)
-{
-        static const IID *const iids[] = {
-                &IID_IBackgroundTaskBuilder, &IID_IBackgroundTaskBuilder2, &IID_IBackgroundTaskBuilder3,
-                &IID_IBackgroundTaskBuilder4, &IID_IBackgroundTaskBuilder5, &IID_IBackgroundTaskBuilder6,
-        };
-        IInspectable *builder = NULL;
-
-        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "BackgroundTaskBuilder"), &builder));
-        has_interfaces(builder, BACKGROUND "BackgroundTaskBuilder", iids, 6);
-        CHECK(IInspectable_Release(builder) == 0);
-}
-
-static void a_trigger_has_its_interfaces(void)
-{
-        static const IID *const iids[] = { &IID_ITimeTrigger, &IID_IBackgroundTrigger };
-        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
-        ITimeTrigger *trigger = NULL;
-
-        CHECK_OK(ITimeTriggerFactory_Create(factory, 15, 0, &trigger));
-        has_interfaces((IInspectable *)trigger, BACKGROUND "TimeTrigger", iids, 2);
-        CHECK(ITimeTrigger_Release(trigger) == 0);
-}
-
 const Row value_rows[] = {
         { "WindowsCreateString", "the empty string is NULL", the_empty_string_is_null },
         { "WindowsDuplicateString", "strings are counted", strings_are_counted },
@@ -223,8 +167,5 @@ const Row value_rows[] = {
         { "MaintenanceTrigger, SystemTrigger, CustomSystemEventTrigger", "triggers keep what they were made with",
           other_triggers_keep_what_they_were_made_with },
         { "SystemCondition", "a condition has its type", a_condition_has_its_type },
-        { "IInspectable", "the builder has its interfaces, one identity and its name",
-          the_builder_has_its_interfaces },
-        { "IInspectable", "a trigger has its interfaces, one identity and its name", a_trigger_has_its_interfaces },
         { NULL },
 };

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What every class is by IUnknown and IInspectable, and the triggers that can only be made. */
+
+#include "conformance.h"
+
+#include <string.h>
+
+#define BACKGROUND "Windows.ApplicationModel.Background."
+#define IIDS_MAX 6
+
+typedef struct ClassRow {
+        const WCHAR *name;
+        const IID *iids[IIDS_MAX]; /* the default one first */
+        IInspectable *(*make)(void);
+} ClassRow;
+
+static HSTRING string_of_name(const WCHAR *name, HSTRING_HEADER *header)
+{
+        size_t n = 0;
+
+        while (name[n])
+                n++;
+        return string_of(name, n, header);
+}
+
+#define MAKER(name, factory, method, ...)                                                                       \
+        static IInspectable *make_##name(void)                                                                  \
+        {                                                                                                       \
+                factory *made_by = factory_of(STRING(BACKGROUND #name "Trigger"), &IID_##factory);              \
+                void *made = NULL;                                                                              \
+                                                                                                                \
+                CHECK(factory##_##method(made_by, __VA_ARGS__, NULL) == E_POINTER);                             \
+                CHECK_OK(factory##_##method(made_by, __VA_ARGS__, (void *)&made));                              \
+                return made;                                                                                    \
+        }                                                                                                       \
+        struct needs_a_semicolon
+
+MAKER(ActivitySensor, IActivitySensorTriggerFactory, Create, 1000);
+MAKER(AppBroadcast, IAppBroadcastTriggerFactory, CreateAppBroadcastTrigger, STRING("provider"));
+MAKER(DeviceManufacturerNotification, IDeviceManufacturerNotificationTriggerFactory, Create, STRING("x"), 1);
+MAKER(GattCharacteristicNotification, IGattCharacteristicNotificationTriggerFactory, Create, NULL);
+MAKER(Location, ILocationTriggerFactory, Create, 0);
+MAKER(Maintenance, IMaintenanceTriggerFactory, Create, 15, 0);
+MAKER(NetworkOperatorNotification, INetworkOperatorNotificationTriggerFactory, Create, STRING("account"));
+MAKER(Phone, IPhoneTriggerFactory, Create, 0, 0);
+MAKER(SensorDataThreshold, ISensorDataThresholdTriggerFactory, Create, NULL);
+MAKER(SmartCard, ISmartCardTriggerFactory, Create, 0);
+MAKER(SmsMessageReceived, ISmsMessageReceivedTriggerFactory, Create, NULL);
+MAKER(StorageLibraryChangeTracker, IStorageLibraryChangeTrackerTriggerFactory, Create, NULL);
+MAKER(System, ISystemTriggerFactory, Create, SystemTriggerType_UserPresent, 0);
+MAKER(Time, ITimeTriggerFactory, Create, 15, 0);
+MAKER(UserNotificationChanged, IUserNotificationChangedTriggerFactory, Create, 0);
+MAKER(CustomSystemEvent, ICustomSystemEventTriggerFactory, Create, STRING("id"),
+      CustomSystemEventTriggerRecurrence_Once);
+
+static IInspectable *make_condition(void)
+{
+        ISystemConditionFactory *factory =
+                factory_of(STRING(BACKGROUND "SystemCondition"), &IID_ISystemConditionFactory);
+        ISystemCondition *made = NULL;
+
+        CHECK(ISystemConditionFactory_Create(factory, SystemConditionType_UserPresent, NULL) == E_POINTER);
+        CHECK_OK(ISystemConditionFactory_Create(factory, SystemConditionType_UserPresent, &made));
+        return (IInspectable *)made;
+}
+
+static IInspectable *make_group(void)
+{
+        IBackgroundTaskRegistrationGroupFactory *factory = factory_of(
+                STRING(BACKGROUND "BackgroundTaskRegistrationGroup"), &IID_IBackgroundTaskRegistrationGroupFactory);
+        IBackgroundTaskRegistrationGroup *made = NULL;
+
+        CHECK_OK(IBackgroundTaskRegistrationGroupFactory_Create(factory, STRING("group"), &made));
+        return (IInspectable *)made;
+}
+
+/* The object of an operation that is over. */
+static IInspectable *make_DeviceConnectionChange(void)
+{
+        IDeviceConnectionChangeTriggerStatics *statics = factory_of(STRING(BACKGROUND "DeviceConnectionChangeTrigger"),
+                                                                    &IID_IDeviceConnectionChangeTriggerStatics);
+        IAsyncOperation_DeviceConnectionChangeTrigger *operation = NULL;
+        IDeviceConnectionChangeTrigger *trigger = NULL;
+
+        CHECK_OK(IDeviceConnectionChangeTriggerStatics_FromIdAsync(statics, STRING("id"), &operation));
+        CHECK_OK(IAsyncOperation_DeviceConnectionChangeTrigger_GetResults(operation, &trigger));
+        IAsyncOperation_DeviceConnectionChangeTrigger_Release(operation);
+        return (IInspectable *)trigger;
+}
+
+static IInspectable *make_GattServiceProvider(void)
+{
+        IGattServiceProviderTriggerStatics *statics = factory_of(STRING(BACKGROUND "GattServiceProviderTrigger"),
+                                                                 &IID_IGattServiceProviderTriggerStatics);
+        IAsyncOperation_GattServiceProviderTriggerResult *operation = NULL;
+        IGattServiceProviderTriggerResult *result = NULL;
+        IGattServiceProviderTrigger *trigger = NULL;
+
+        CHECK_OK(IGattServiceProviderTriggerStatics_CreateAsync(statics, STRING("id"), test_clsid, &operation));
+        CHECK_OK(IAsyncOperation_GattServiceProviderTriggerResult_GetResults(operation, &result));
+        CHECK_OK(IGattServiceProviderTriggerResult_get_Trigger(result, &trigger));
+        IGattServiceProviderTriggerResult_Release(result);
+        IAsyncOperation_GattServiceProviderTriggerResult_Release(operation);
+        return (IInspectable *)trigger;
+}
+
+/* Those without a maker are made by RoActivateInstance(). */
+static const ClassRow refused[] = {
+        { u"" BACKGROUND "ActivitySensorTrigger",
+          { &IID_IActivitySensorTrigger, &IID_IBackgroundTrigger }, make_ActivitySensor },
+        { u"" BACKGROUND "AppBroadcastTrigger",
+          { &IID_IAppBroadcastTrigger, &IID_IBackgroundTrigger }, make_AppBroadcast },
+        { u"" BACKGROUND "AppointmentStoreNotificationTrigger",
+          { &IID_IAppointmentStoreNotificationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "BluetoothLEAdvertisementPublisherTrigger",
+          { &IID_IBluetoothLEAdvertisementPublisherTrigger, &IID_IBluetoothLEAdvertisementPublisherTrigger2,
+            &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "BluetoothLEAdvertisementWatcherTrigger",
+          { &IID_IBluetoothLEAdvertisementWatcherTrigger, &IID_IBluetoothLEAdvertisementWatcherTrigger2,
+            &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "CachedFileUpdaterTrigger", { &IID_ICachedFileUpdaterTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ChatMessageNotificationTrigger",
+          { &IID_IChatMessageNotificationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ChatMessageReceivedNotificationTrigger",
+          { &IID_IChatMessageReceivedNotificationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "CommunicationBlockingAppSetAsActiveTrigger",
+          { &IID_ICommunicationBlockingAppSetAsActiveTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ContactStoreNotificationTrigger",
+          { &IID_IContactStoreNotificationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ContentPrefetchTrigger", { &IID_IContentPrefetchTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ConversationalAgentTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "DeviceManufacturerNotificationTrigger",
+          { &IID_IDeviceManufacturerNotificationTrigger,
+            &IID_IBackgroundTrigger }, make_DeviceManufacturerNotification },
+        { u"" BACKGROUND "DeviceServicingTrigger", { &IID_IDeviceServicingTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "DeviceUseTrigger", { &IID_IDeviceUseTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "EmailStoreNotificationTrigger",
+          { &IID_IEmailStoreNotificationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "GattCharacteristicNotificationTrigger",
+          { &IID_IGattCharacteristicNotificationTrigger, &IID_IGattCharacteristicNotificationTrigger2,
+            &IID_IBackgroundTrigger }, make_GattCharacteristicNotification },
+        { u"" BACKGROUND "GeovisitTrigger", { &IID_IGeovisitTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "LocationTrigger", { &IID_ILocationTrigger, &IID_IBackgroundTrigger }, make_Location },
+        { u"" BACKGROUND "MediaProcessingTrigger", { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "MobileBroadbandDeviceServiceNotificationTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "MobileBroadbandPcoDataChangeTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "MobileBroadbandPinLockStateChangeTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "MobileBroadbandRadioStateChangeTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "MobileBroadbandRegistrationStateChangeTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "NetworkOperatorDataUsageTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "NetworkOperatorHotspotAuthenticationTrigger",
+          { &IID_INetworkOperatorHotspotAuthenticationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "NetworkOperatorNotificationTrigger",
+          { &IID_INetworkOperatorNotificationTrigger, &IID_IBackgroundTrigger }, make_NetworkOperatorNotification },
+        { u"" BACKGROUND "PaymentAppCanMakePaymentTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "PhoneTrigger", { &IID_IPhoneTrigger, &IID_IBackgroundTrigger }, make_Phone },
+        { u"" BACKGROUND "PushNotificationTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "RcsEndUserMessageAvailableTrigger",
+          { &IID_IRcsEndUserMessageAvailableTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "RfcommConnectionTrigger", { &IID_IRfcommConnectionTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "SecondaryAuthenticationFactorAuthenticationTrigger",
+          { &IID_ISecondaryAuthenticationFactorAuthenticationTrigger, &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "SensorDataThresholdTrigger",
+          { &IID_ISensorDataThresholdTrigger, &IID_IBackgroundTrigger }, make_SensorDataThreshold },
+        { u"" BACKGROUND "SmartCardTrigger", { &IID_ISmartCardTrigger, &IID_IBackgroundTrigger }, make_SmartCard },
+        { u"" BACKGROUND "SmsMessageReceivedTrigger", { &IID_IBackgroundTrigger }, make_SmsMessageReceived },
+        { u"" BACKGROUND "SocketActivityTrigger", { &IID_IBackgroundTrigger, &IID_ISocketActivityTrigger } },
+        { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger",
+          { &IID_IBackgroundTrigger }, make_StorageLibraryChangeTracker },
+        { u"" BACKGROUND "TetheringEntitlementCheckTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ToastNotificationActionTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "ToastNotificationHistoryChangedTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "UserNotificationChangedTrigger",
+          { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
+        { u"" BACKGROUND "WiFiOnDemandHotspotConnectTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "WiFiOnDemandHotspotUpdateMetadataTrigger", { &IID_IBackgroundTrigger } },
+        { u"" BACKGROUND "DeviceConnectionChangeTrigger",
+          { &IID_IDeviceConnectionChangeTrigger, &IID_IBackgroundTrigger }, make_DeviceConnectionChange },
+        { u"" BACKGROUND "GattServiceProviderTrigger",
+          { &IID_IGattServiceProviderTrigger, &IID_IBackgroundTrigger }, make_GattServiceProvider },
+        { NULL },
+};
+
+static const ClassRow others[] = {
+        { u"" BACKGROUND "ApplicationTrigger", { &IID_IApplicationTrigger, &IID_IBackgroundTrigger }, NULL },
+        { u"" BACKGROUND "BackgroundTaskBuilder",
+          { &IID_IBackgroundTaskBuilder, &IID_IBackgroundTaskBuilder2, &IID_IBackgroundTaskBuilder3,
+            &IID_IBackgroundTaskBuilder4, &IID_IBackgroundTaskBuilder5, &IID_IBackgroundTaskBuilder6 }, NULL },
+        { u"" BACKGROUND "BackgroundTaskRegistrationGroup", { &IID_IBackgroundTaskRegistrationGroup }, make_group },
+        { u"" BACKGROUND "CustomSystemEventTrigger",
+          { &IID_ICustomSystemEventTrigger, &IID_IBackgroundTrigger }, make_CustomSystemEvent },
+        { u"" BACKGROUND "MaintenanceTrigger",
+          { &IID_IMaintenanceTrigger, &IID_IBackgroundTrigger }, make_Maintenance },
+        { u"" BACKGROUND "SystemCondition", { &IID_ISystemCondition, &IID_IBackgroundCondition }, make_condition },
+        { u"" BACKGROUND "SystemTrigger", { &IID_ISystemTrigger, &IID_IBackgroundTrigger }, make_System },
+        { u"" BACKGROUND "TimeTrigger", { &IID_ITimeTrigger, &IID_IBackgroundTrigger }, make_Time },
+        { NULL },
+};
+
+static IInspectable *make(const ClassRow *row)
+{
+        IInspectable *made = NULL;
+        HSTRING_HEADER header;
+
+        if (row->make)
+                return row->make();
+        CHECK(RoActivateInstance(string_of_name(row->name, &header), NULL) == E_POINTER);
+        CHECK_OK(RoActivateInstance(string_of_name(row->name, &header), &made));
+        return made;
+}
+
+void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
+{
+        IInspectable *object = of;
+        IUnknown *unknown, *again;
+        IID *found = NULL;
+        void *none = &none;
+        TrustLevel trust = FullTrust;
+        ULONG n = 0;
+
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IUnknown, (void **)&unknown));
+        for (size_t i = 0; i < n_iids; i++) {
+                IInspectable *face = NULL, *back = NULL;
+
+                CHECK_OK(IInspectable_QueryInterface(object, iids[i], (void **)&face));
+                CHECK_OK(IInspectable_QueryInterface(face, &IID_IUnknown, (void **)&again));
+                CHECK(again == unknown);
+                IUnknown_Release(again);
+                CHECK_OK(IInspectable_QueryInterface(face, iids[0], (void **)&back));
+                IInspectable_Release(back);
+                IInspectable_Release(face);
+        }
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IInspectable, (void **)&again));
+        IUnknown_Release(again);
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IAgileObject, (void **)&again));
+        IUnknown_Release(again);
+        CHECK(IInspectable_QueryInterface(object, &IID_IClassFactory, &none) == E_NOINTERFACE && !none);
+        CHECK(IInspectable_QueryInterface(object, &IID_IUnknown, NULL) == E_POINTER);
+        CHECK(IInspectable_GetIids(object, NULL, &found) == E_POINTER);
+        CHECK(IInspectable_GetIids(object, &n, NULL) == E_POINTER);
+        CHECK_OK(IInspectable_GetIids(object, &n, &found));
+        CHECK(n == n_iids);
+        for (ULONG i = 0; i < n; i++)
+                CHECK(memcmp(&found[i], iids[i], sizeof(IID)) == 0);
+        CoTaskMemFree(found);
+        CHECK(IInspectable_GetTrustLevel(object, NULL) == E_POINTER);
+        CHECK_OK(IInspectable_GetTrustLevel(object, &trust));
+        CHECK(trust == BaseTrust);
+        IUnknown_Release(unknown);
+}
+
+void check_class_name(void *of, const WCHAR *expected)
+{
+        HSTRING_HEADER header;
+        HSTRING name = NULL;
+        INT32 order = 9;
+
+        CHECK(IInspectable_GetRuntimeClassName((IInspectable *)of, NULL) == E_POINTER);
+        CHECK_OK(IInspectable_GetRuntimeClassName((IInspectable *)of, &name));
+        CHECK_OK(WindowsCompareStringOrdinal(name, string_of_name(expected, &header), &order));
+        CHECK(order == 0);
+        CHECK_OK(WindowsDeleteString(name));
+}
+
+static void check_rows(const ClassRow *rows)
+{
+        for (; rows->name; rows++) {
+                IInspectable *made = make(rows);
+                size_t n = 0;
+
+                row_of_table(rows->name);
+                while (n < IIDS_MAX && rows->iids[n])
+                        n++;
+                check_interfaces(made, rows->iids, n);
+                check_class_name(made, rows->name);
+                CHECK(IInspectable_Release(made) == 0);
+        }
+}
+
+static void every_class_is_exact(void)
+{
+        check_rows(others);
+}
+
+static void every_refused_trigger_is_exact(void)
+{
+        check_rows(refused);
+}
+
+static void factories_are_exact(void)
+{
+        static const IID *const iids[] = { &IID_IActivationFactory, &IID_ITimeTriggerFactory };
+        void *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+
+        check_interfaces(factory, iids, 2);
+        check_class_name(factory, u"" BACKGROUND "TimeTrigger");
+}
+
+static void triggers_without_meaning_are_refused_by_register(void)
+{
+        for (const ClassRow *row = refused; row->name; row++) {
+                IBackgroundTaskBuilder *builder = new_builder(STRING("Refused"), 0, 1);
+                IBackgroundTaskRegistration *task = NULL;
+                IBackgroundTaskBuilder6 *builder6 = NULL;
+                IBackgroundTrigger *trigger = NULL;
+                IInspectable *made = make(row);
+                boolean valid = 9;
+
+                row_of_table(row->name);
+                CHECK_OK(IInspectable_QueryInterface(made, &IID_IBackgroundTrigger, (void **)&trigger));
+                CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+                CHECK(IBackgroundTaskBuilder_Register(builder, &task) == (HRESULT)0x80070032 && !task);
+                CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder6,
+                                                               (void **)&builder6));
+                CHECK_OK(IBackgroundTaskBuilder6_Validate(builder6, &valid));
+                CHECK(valid == 0);
+                IBackgroundTaskBuilder6_Release(builder6);
+                IBackgroundTrigger_Release(trigger);
+                IInspectable_Release(made);
+                IBackgroundTaskBuilder_Release(builder);
+        }
+}
+
+static void methods_of_triggers_without_meaning_are_not_implemented(void)
+{
+        const struct {
+                IInspectableVtbl inspectable;
+                HRESULT (STDMETHODCALLTYPE *request)(void *self, void **ret_operation);
+        } *vtable;
+        IInspectable *made = NULL;
+        void *operation = NULL;
+
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "MediaProcessingTrigger"), &made));
+        vtable = (const void *)made->lpVtbl;
+        CHECK(vtable->request(made, &operation) == E_NOTIMPL && !operation);
+        IInspectable_Release(made);
+}
+
+const Row class_rows[] = {
+        { "IInspectable", "every class has its interfaces, one identity, its name, and is agile",
+          every_class_is_exact },
+        { "IInspectable", "so has every trigger class that cannot be registered", every_refused_trigger_is_exact },
+        { "IActivationFactory", "so have factories", factories_are_exact },
+        { "ours", "methods of triggers that have no meaning here are E_NOTIMPL",
+          methods_of_triggers_without_meaning_are_not_implemented },
+        { NULL },
+};
+
+const Row refused_rows[] = {
+        { "WindowsAppSDK 3840", "a trigger that has no meaning here is ERROR_NOT_SUPPORTED when it is registered",
+          triggers_without_meaning_are_refused_by_register },
+        { NULL },
+};
