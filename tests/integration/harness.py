@@ -27,6 +27,7 @@ SERVER = os.environ['BGTASK_TEST_SERVER']
 SCALE = float(os.environ.get('BGTASK_TEST_SCALE', '1'))
 SANITIZERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 REPORT_LENGTH = 6000
+PATIENCE = 2  # seconds, for the way of a process from its last word to its end
 REPORTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'WARNING: ThreadSanitizer', ': runtime error: ')
 CLSID = '14c5882b-35d3-41be-86b2-5106269b97e6'
 CLSID_2 = '2d4ce1b3-6b7e-4e0b-9d2e-3c1f0a5b7d11'
@@ -521,7 +522,7 @@ class Broker:
             self.kill()
         elif problems and self.process:
             problems.append(f'it exited with {self.process.returncode}')
-        problems += [f'left: {describe(pid)}' for pid in self.kill_left()]
+        problems += self.left()
         problems += self.reports()
         self.last_words = self.errors()
         for each in self.sockets:
@@ -547,12 +548,15 @@ class Broker:
                         return [f'removing its package did not end {describe(pid)}']
         return []
 
-    def kill_left(self):
-        left = processes(self.folder)
-        for pid in left:
-            kill(pid)
-            wait_gone(pid)
-        return left
+    def left(self):
+        """Kills and describes what is still there, and does not end although it was told to."""
+        found = []
+        for pid in processes(self.folder):
+            if not wait_gone(pid, PATIENCE):
+                found.append(f'left: {describe(pid)}')
+                kill(pid)
+                wait_gone(pid)
+        return found
 
     def reports(self):
         """What sanitizers said of brokers and servers."""
