@@ -7,17 +7,7 @@
 #include <sys/random.h>
 
 #include "base/hash.h"
-
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
+#include "base/hex.h"
 
 static bool hyphen_before(size_t byte)
 {

@@ -136,6 +136,9 @@ int cli_complain(void);
  * what bgt_list_next() did, and frees it. Returns the exit status.
  */
 int cli_show_list(Cli *cli, int r, bgt_list *list, int (*print)(Cli *cli, bgt_list *list));
+/* The whole of a verb without arguments that shows what ask() lists. Returns the exit status. */
+int cli_run_list(Cli *cli, const Verb *verb, int argc, char *argv[], int (*ask)(bgt *b, bgt_list **ret_list),
+                 int (*print)(Cli *cli, bgt_list *list));
 int cli_out_of_memory(void);
 
 /* find.c: each returns EXIT_OK, or says what is wrong, with the name that may have been meant, and the exit status. */

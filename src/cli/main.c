@@ -117,6 +117,21 @@ int cli_show_list(Cli *cli, int r, bgt_list *list, int (*print)(Cli *cli, bgt_li
         return r < 0 ? cli_complain() : EXIT_OK;
 }
 
+int cli_run_list(Cli *cli, const Verb *verb, int argc, char *argv[], int (*ask)(bgt *b, bgt_list **ret_list),
+                 int (*print)(Cli *cli, bgt_list *list))
+{
+        int r = cli_parse_alone(cli, verb, argc, argv, NULL, 0), status;
+        bgt_list *list = NULL;
+
+        if (r < 0)
+                return CLI_RETURN(r);
+        status = cli_connect(cli, 0);
+        if (status != EXIT_OK)
+                return status;
+        r = ask(cli->bgt, &list);
+        return cli_show_list(cli, r, list, print);
+}
+
 int cli_connect(Cli *cli, unsigned flags)
 {
         int r;

@@ -36,16 +36,7 @@ static int print(Cli *cli, bgt_list *list)
 
 static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
 {
-        bgt_list *list = NULL;
-        int r = cli_parse_alone(cli, verb, argc, argv, NULL, 0), status;
-
-        if (r < 0)
-                return CLI_RETURN(r);
-        status = cli_connect(cli, 0);
-        if (status != EXIT_OK)
-                return status;
-        r = bgt_list_sensors(cli->bgt, &list);
-        return cli_show_list(cli, r, list, print);
+        return cli_run_list(cli, verb, argc, argv, bgt_list_sensors, print);
 }
 
 const Verb verb_sensors = { "sensors", "show what tasks may wait for, and who says so", help, run };

@@ -213,18 +213,24 @@ static int timeout_until(uint64_t until)
         return (int)MIN((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (uint64_t)INT_MAX);
 }
 
-static void drive(bgt *b, uint64_t until)
+/* One turn of the loop, without the lock while it waits. */
+static void turn(bgt *b, uint64_t until)
 {
-        bool nested = driver_is_me(b);
-
-        if (!nested)
-                take_loop(b);
         b->n_driving++;
         link_flush(b);
         client_unlock(b);
         (void)loop_dispatch(&b->loop, timeout_until(until));
         client_lock(b);
         b->n_driving--;
+}
+
+static void drive(bgt *b, uint64_t until)
+{
+        bool nested = driver_is_me(b);
+
+        if (!nested)
+                take_loop(b);
+        turn(b, until);
         if (!nested)
                 leave_loop(b);
 }
@@ -243,12 +249,7 @@ void driver_serve(bgt *b, uint64_t until)
                 return;
         }
         take_loop(b);
-        b->n_driving++;
-        link_flush(b);
-        client_unlock(b);
-        (void)loop_dispatch(&b->loop, timeout_until(until));
-        client_lock(b);
-        b->n_driving--;
+        turn(b, until);
         (void)run_jobs(b);
         leave_loop(b);
 }

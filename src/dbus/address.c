@@ -8,16 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/hex.h"
 #include "base/macro.h"
-
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* Writes the value of n characters without its %XX; -EINVAL if it is empty, too long or holds a NUL. */
 static int unescape(const char *value, size_t n, char *buf, size_t size)

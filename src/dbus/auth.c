@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 /* A line without its end, as words. */
 typedef struct Line {
         const char *command;
@@ -29,15 +31,6 @@ static Line line_split(const char *s, size_t n)
 static bool word_is(const char *s, size_t n, const char *word)
 {
         return n == strlen(word) && memcmp(s, word, n) == 0;
-}
-
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* The uid as decimal digits as hexadecimal bytes; nothing at all stands for who the kernel says that it is. */

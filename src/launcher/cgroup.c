@@ -2,7 +2,6 @@
 
 #include "launcher/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/macro.h"
 #include "launcher/cgroup-find.h"
@@ -159,24 +159,16 @@ int cgroup_create(CgroupRoot *root, const char *id, const LaunchLimits *limits, 
 /* A server may have made cgroups below its own: they go first. */
 static void remove_tree(int parent_fd, const char *name, unsigned depth)
 {
+        _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
-        DIR *dir;
-        int fd;
 
         if (unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0 || errno != EBUSY || depth == 0)
                 return;
-        fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
+        if (folder_open(parent_fd, name, &dir) < 0)
                 return;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return;
-        }
         while ((entry = readdir(dir)))
                 if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-                        remove_tree(fd, entry->d_name, depth - 1);
-        closedir(dir);
+                        remove_tree(dirfd(dir), entry->d_name, depth - 1);
         (void)unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
@@ -192,27 +184,17 @@ void cgroup_remove(CgroupRoot *root, const char *id)
 
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata)
 {
+        _cleanup_(closedirp) DIR *dir = NULL;
         char prefix[32];
         struct dirent *entry;
-        DIR *dir;
-        int fd;
 
-        if (root->fd < 0)
+        if (root->fd < 0 || folder_open(root->fd, ".", &dir) < 0)
                 return;
-        fd = openat(root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return;
-        }
         snprintf(prefix, sizeof prefix, "server-%s-", root->tag);
         while ((entry = readdir(dir)))
                 if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
                     !keep(entry->d_name + strlen(prefix), userdata))
                         remove_tree(root->fd, entry->d_name, DEPTH_MAX);
-        closedir(dir);
 }
 
 typedef struct PidList {
@@ -261,31 +243,23 @@ static int list_one(int cgroup_fd, PidList *list)
 
 static int list_tree(int cgroup_fd, PidList *list, unsigned depth)
 {
+        _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
-        DIR *dir;
-        int fd, r;
+        int r;
 
         r = list_one(cgroup_fd, list);
         if (r < 0 || depth == 0)
                 return r;
-        fd = openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return -ENOMEM;
-        }
+        r = folder_open(cgroup_fd, ".", &dir);
         while (r >= 0 && (entry = readdir(dir))) {
                 _cleanup_(closep) int child_fd = -1;
 
                 if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
                         continue;
-                child_fd = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                child_fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
                 if (child_fd >= 0)
                         r = list_tree(child_fd, list, depth - 1);
         }
-        closedir(dir);
         return r;
 }
 

@@ -2,7 +2,6 @@
 
 #include "launcher/log-writer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,31 +11,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/macro.h"
 #include "launcher/log-format.h"
 #include "launcher/log.h"
-
-static void closedirp(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-}
-
-static int open_entries(const LogFolder *folder, DIR **ret_dir)
-{
-        _cleanup_(closep) int fd = -1;
-        DIR *dir;
-
-        fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        dir = fdopendir(fd);
-        if (!dir)
-                return -errno;
-        TAKE_FD(fd);
-        *ret_dir = dir;
-        return 0;
-}
 
 static bool is_log_name(const char *name)
 {
@@ -51,7 +29,7 @@ static int count_logs(LogFolder *folder)
         struct dirent *entry;
         int r;
 
-        r = open_entries(folder, &dir);
+        r = folder_open(folder->fd, ".", &dir);
         if (r < 0)
                 return r;
         folder->n_logs = 0;
@@ -123,7 +101,7 @@ static int list_ages(LogFolder *folder, LogAge **ret_ages, size_t *ret_n)
         size_t n = 0, n_allocated = 0;
         int r;
 
-        r = open_entries(folder, &dir);
+        r = folder_open(folder->fd, ".", &dir);
         if (r < 0)
                 return r;
         while ((entry = readdir(dir))) {

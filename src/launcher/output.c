@@ -2,7 +2,6 @@
 
 #include "launcher/output.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "launcher/launcher.h"
 #include "launcher/spawn.h"
 
@@ -239,18 +239,11 @@ void output_close(Output *output, bool remove)
 
 void output_collect(int folder_fd, bool (*keep)(const char *id, void *userdata), void *userdata)
 {
+        _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
-        DIR *dir;
-        int fd;
 
-        fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
+        if (folder_open(folder_fd, ".", &dir) < 0)
                 return;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return;
-        }
         while ((entry = readdir(dir))) {
                 char id[LAUNCHER_ID_MAX + 1];
                 size_t n = strlen(entry->d_name);
@@ -262,5 +255,4 @@ void output_collect(int folder_fd, bool (*keep)(const char *id, void *userdata),
                 if (!keep(id, userdata))
                         (void)unlinkat(folder_fd, entry->d_name, 0);
         }
-        closedir(dir);
 }

@@ -2,7 +2,6 @@
 
 #include "launcher/procfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,13 +11,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/folder.h"
 #include "base/macro.h"
-
-static void closedirp(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-}
 
 /* Reads a small file of a process into buf, terminated. /proc files of this size come in one piece. */
 static int read_proc_file(pid_t pid, const char *name, char *buf, size_t size)

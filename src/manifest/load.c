@@ -2,23 +2,17 @@
 
 /* A package folder → its manifest and the files that it names. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "manifest/build.h"
+#include "base/folder.h"
 #include "manifest/names.h"
 #include "manifest/paths.h"
 
 #define EXTERNAL_LOCATION_FILE "external-location"
-
-static void closedirp(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-}
 
 /* What the search of a folder for a manifest has seen. */
 typedef struct Candidates {

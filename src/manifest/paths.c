@@ -2,7 +2,6 @@
 
 #include "manifest/paths.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -11,14 +10,9 @@
 #include <sys/syscall.h>
 
 #include "base/buffer.h"
+#include "base/folder.h"
 #include "base/macro.h"
 #include "manifest/names.h"
-
-static void closedirp(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-}
 
 int package_root_open(const char *path, PackageRoot *ret_root)
 {
@@ -120,18 +114,14 @@ static int find_ignoring_case(PackageRoot *root, const char *folder, const char 
         _cleanup_(closedirp) DIR *dir = NULL;
         _cleanup_(freep) char *found = NULL;
         struct dirent *entry;
-        int fd;
+        int fd, r;
 
         fd = open_beneath(root, folder, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return fd == -EACCES ? EXECUTABLE_E_MISSING : result_from_errno(fd);
-        dir = fdopendir(fd);
-        if (!dir) {
-                int error = -errno;
-
-                safe_close(fd);
-                return error;
-        }
+        r = folder_take(fd, &dir);
+        if (r < 0)
+                return r;
         while ((errno = 0, entry = readdir(dir))) {
                 if (!names_equal_ignoring_case(entry->d_name, name))
                         continue;

@@ -2,7 +2,6 @@
 
 #include "sensors/supplies.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/folder.h"
 #include "base/macro.h"
 
 #define SUPPLIES_MAX 64
@@ -25,12 +25,6 @@ typedef struct Charge {
         uint64_t full;
         unsigned percent;
 } Charge;
-
-static void dirp(DIR **dir)
-{
-        if (*dir)
-                closedir(*dir);
-}
 
 /* An attribute without its line break; "" if it is not there or cannot be read just now. */
 static const char *read_value(int folder, const char *supply, const char *name, char buf[static VALUE_MAX])
@@ -109,7 +103,7 @@ int supplies_read(const char *sysfs, Supplies *ret_supplies)
 {
         Supplies supplies = { .charge = -1 };
         _cleanup_(freep) char *path = NULL;
-        _cleanup_(dirp) DIR *dir = NULL;
+        _cleanup_(closedirp) DIR *dir = NULL;
         Charge charge = { 0 };
         struct dirent *entry;
         unsigned n = 0;
