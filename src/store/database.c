@@ -14,7 +14,6 @@
 
 #define APPLICATION_ID 0x62677461 /* "bgta" */
 #define BUSY_TIMEOUT_MSEC 1000    /* a person's sqlite3 may just be looking */
-#define CHECKPOINT_PAGES 1000
 #define LOG_MAX "16777216"        /* bytes that the log keeps after a big batch */
 
 static const char *const schema_steps[] = {
@@ -317,6 +316,18 @@ void database_close(Database *db)
         db->path = NULL;
 }
 
+/* What the log has lost stays lost. */
+static int sync_log(Database *db)
+{
+        sqlite3_file *log = NULL;
+
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        if (!log || !log->pMethods)
+                return 0;
+        return database_errno(db, log->pMethods->xSync(log, SQLITE_SYNC_NORMAL));
+}
+
+/* Without the sync a power loss could bring back what is cut off here. */
 static int cut_log(Database *db)
 {
         int r;
@@ -326,7 +337,7 @@ static int cut_log(Database *db)
         if (!sqlite3_get_autocommit(db->handle))
                 database_run(db, STATEMENT_ROLLBACK);
         r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        return database_errno(db, r);
+        return r == SQLITE_OK ? sync_log(db) : database_errno(db, r);
 }
 
 int database_settle(Database *db)
@@ -335,25 +346,22 @@ int database_settle(Database *db)
 
         if (!db->unsettled && db->handle)
                 return 0;
-        r = cut_log(db);
-        if (r < 0) {
-                close_handle(db);
+        if (!db->handle) {
                 r = open_handle(db);
-                if (r == 0)
-                        r = cut_log(db);
+                if (r < 0)
+                        close_handle(db);
         }
+        r = cut_log(db);
         if (r == 0) {
                 db->unsettled = false;
                 db->wal_pages = 0;
-        } else if (db->handle && r != -ENOSPC) {
-                close_handle(db);
         }
         return r;
 }
 
-void database_checkpoint(Database *db)
+void database_checkpoint(Database *db, uint32_t log_pages)
 {
-        if (!db->handle || db->wal_pages < CHECKPOINT_PAGES)
+        if (!db->handle || db->wal_pages < (int)log_pages)
                 return;
         if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
                 db->wal_pages = 0;

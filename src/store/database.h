@@ -82,7 +82,7 @@ int database_errno(Database *db, int result);
 int database_settle(Database *db);
 
 /* Copies the log into the database when it has grown enough; failing is harmless, the log grows on. */
-void database_checkpoint(Database *db);
+void database_checkpoint(Database *db, uint32_t log_pages);
 
 /* True if the file's structure is whole; takes as long as reading all of it. Indices are made anew. */
 bool database_is_whole(Database *db);

@@ -19,6 +19,7 @@
 #define HISTORY_PER_TASK 100
 #define HISTORY_TOTAL 100000
 #define QUEUE_MAX ((size_t)64 * 1024 * 1024)
+#define LOG_PAGES 1000
 
 Error store_error(int error)
 {
@@ -195,6 +196,8 @@ static int store_new(const StoreConfig *config, Store **ret_store)
                 store->config.history_total = HISTORY_TOTAL;
         if (store->config.queue_max == 0)
                 store->config.queue_max = QUEUE_MAX;
+        if (store->config.log_pages == 0)
+                store->config.log_pages = LOG_PAGES;
         store->config.folder = strdup(config->folder);
         if (!store->config.folder ||
             asprintf(&store->path, "%s/" DATABASE_NAME, config->folder) < 0 ||

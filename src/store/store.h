@@ -68,6 +68,7 @@ typedef struct StoreConfig {
         uint32_t history_per_task;     /* 0: 100 */
         uint32_t history_total;        /* 0: 100,000 */
         size_t queue_max;              /* bytes that wait to be written; 0: 64 MiB */
+        uint32_t log_pages;            /* of the log, from which on it is copied into the database; 0: 1000 */
         StoreCommitted committed;      /* error: 0 or negative errno; see store_error() */
         StoreHistoryRead history_read;
         void *userdata;

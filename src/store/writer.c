@@ -289,7 +289,7 @@ static void *writer(void *userdata)
                         answer_queries(store, &queries);
                 /* After the answers, so that nobody waits for it. */
                 if (wrote)
-                        database_checkpoint(&store->db);
+                        database_checkpoint(&store->db, store->config.log_pages);
         }
         return NULL;
 }
