@@ -242,7 +242,7 @@ static bool carry_on(Driver *d)
                 return true;
         }
         if (!d->hold_commits && d->n_held > 0) {
-                answer_commit(d, d->commit_error);
+                answer_commit(d, d->commit ? d->commit(d, d->held[0]) : d->commit_error);
                 return true;
         }
         return false;
@@ -302,7 +302,7 @@ void driver_advance(Driver *d, uint64_t usec)
 void driver_answer_commits(Driver *d, int error)
 {
         for (size_t n = d->n_held; n > 0; n--)
-                answer_commit(d, error);
+                answer_commit(d, d->commit ? d->commit(d, d->held[0]) : error);
         driver_settle(d);
 }
 

@@ -67,6 +67,7 @@ struct Driver {
         EngineTime now;
         Effects effects;
         int commit_error;         /* commits fail with it */
+        int (*commit)(Driver *driver, uint64_t commit); /* asked for the end of each commit; NULL: commit_error */
         bool hold_commits;
         LaunchMode launch;
         RunMode run;

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "disk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+
+enum { FDS_MAX = 1024, FILES_MAX = 256, METHODS_MAX = 4 };
+
+typedef enum EventKind { WROTE, CUT, SYNCED, SYNC_FAILED, MADE, RENAMED, DELETED, MARKED } EventKind;
+
+static const char *const kind_names[] = {
+        [WROTE] = "write", [CUT] = "truncate", [SYNCED] = "sync", [SYNC_FAILED] = "failed sync", [MADE] = "create",
+        [RENAMED] = "rename", [DELETED] = "delete", [MARKED] = "answer",
+};
+
+typedef struct DiskEvent {
+        EventKind kind;
+        int file;         /* WROTE, CUT, SYNCED, SYNC_FAILED, MADE: number of the file */
+        uint64_t offset;  /* WROTE; size of CUT; the mark of MARKED */
+        size_t size;
+        uint8_t *data;
+        char *name, *to;  /* MADE, RENAMED, DELETED: without the folder */
+} DiskEvent;
+
+typedef struct Name {
+        char *name;
+        int file;
+} Name;
+
+static struct {
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        char folder[128];
+        DiskEvent *events;
+        size_t n_events, n_allocated;
+        Name names[FILES_MAX]; /* as the store sees them */
+        size_t n_names;
+        int n_files;
+        int fds[FDS_MAX];      /* file of a descriptor of the store, + 1 */
+        DiskFault fault;
+        uint32_t n_calls, first, n_failing;
+        bool hold;
+        unsigned n_waiting;
+
+        sqlite3_vfs vfs;
+        sqlite3_vfs *real;
+        const sqlite3_io_methods *real_methods[METHODS_MAX];
+        sqlite3_io_methods methods[METHODS_MAX];
+} disk = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static DiskEvent *add_event(EventKind kind, int file)
+{
+        if (disk.n_events == disk.n_allocated) {
+                disk.n_allocated = disk.n_allocated * 2 + 256;
+                disk.events = realloc(disk.events, disk.n_allocated * sizeof *disk.events);
+                assert(disk.events);
+        }
+        disk.events[disk.n_events] = (DiskEvent){ .kind = kind, .file = file };
+        return &disk.events[disk.n_events++];
+}
+
+/* The path below the watched folder, or NULL. */
+static const char *inside(const char *path)
+{
+        size_t n = strlen(disk.folder);
+
+        if (n == 0 || !path || strncmp(path, disk.folder, n) != 0 || path[n] != '/')
+                return NULL;
+        return path + n + 1;
+}
+
+static Name *find_name(Name *names, size_t n, const char *name)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(names[i].name, name) == 0)
+                        return &names[i];
+        return NULL;
+}
+
+static void add_name(Name *names, size_t *n, const char *name, int file)
+{
+        assert(*n < FILES_MAX);
+        names[(*n)++] = (Name){ strdup(name), file };
+}
+
+static void drop_name(Name *names, size_t *n, const char *name)
+{
+        Name *found = find_name(names, *n, name);
+
+        if (!found)
+                return;
+        free(found->name);
+        *found = names[--*n];
+}
+
+static void change_name(Name *names, size_t *n, const char *name, const char *to)
+{
+        Name *found = find_name(names, *n, name);
+        int file;
+
+        if (!found)
+                return;
+        file = found->file;
+        drop_name(names, n, name);
+        drop_name(names, n, to);
+        add_name(names, n, to, file);
+}
+
+/* The number of a file that is open; it is noted when it is new. With the mutex. */
+static int note_open(const char *name)
+{
+        Name *found = find_name(disk.names, disk.n_names, name);
+        DiskEvent *event;
+
+        if (found)
+                return found->file;
+        event = add_event(MADE, disk.n_files);
+        event->name = strdup(name);
+        add_name(disk.names, &disk.n_names, name, disk.n_files);
+        return disk.n_files++;
+}
+
+static void note_write(int file, const void *data, size_t size, uint64_t offset)
+{
+        DiskEvent *event;
+
+        if (size == 0)
+                return;
+        event = add_event(WROTE, file);
+        event->offset = offset;
+        event->size = size;
+        event->data = malloc(size);
+        assert(event->data);
+        memcpy(event->data, data, size);
+}
+
+/* How the call that is being made fails. With the mutex. */
+static DiskFault next_fault(bool needs_room)
+{
+        disk.n_calls++;
+        if (disk.n_failing == 0 || disk.n_calls < disk.first || disk.n_calls - disk.first >= disk.n_failing)
+                return DISK_FAULT_NONE;
+        return disk.fault == DISK_FAULT_FULL && !needs_room ? DISK_FAULT_NONE : disk.fault;
+}
+
+/* ---- below SQLite ---- */
+
+static const sqlite3_io_methods *real_of(const sqlite3_file *file)
+{
+        return disk.real_methods[file->pMethods - disk.methods];
+}
+
+/* Our number of the file lies behind what the real layer keeps of it. */
+static int *number_of(sqlite3_file *file)
+{
+        return (int *)((char *)file + disk.real->szOsFile);
+}
+
+static int disk_write(sqlite3_file *file, const void *data, int n, sqlite3_int64 offset)
+{
+        int part = n, r = SQLITE_OK;
+        DiskFault fault;
+
+        pthread_mutex_lock(&disk.mutex);
+        fault = *number_of(file) < 0 ? DISK_FAULT_NONE : next_fault(true);
+        if (fault == DISK_FAULT_NOTHING)
+                part = 0;
+        else if (fault == DISK_FAULT_SHORT || fault == DISK_FAULT_FULL)
+                part = n / 2;
+        if (part > 0)
+                r = real_of(file)->xWrite(file, data, part, offset);
+        if (*number_of(file) >= 0)
+                note_write(*number_of(file), data, (size_t)part, (uint64_t)offset);
+        pthread_mutex_unlock(&disk.mutex);
+        return fault == DISK_FAULT_NONE ? r : fault == DISK_FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+}
+
+static int disk_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+        DiskFault fault;
+        int r = SQLITE_OK;
+
+        pthread_mutex_lock(&disk.mutex);
+        fault = *number_of(file) < 0 ? DISK_FAULT_NONE : next_fault(false);
+        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE) {
+                r = real_of(file)->xTruncate(file, size);
+                if (*number_of(file) >= 0)
+                        add_event(CUT, *number_of(file))->offset = (uint64_t)size;
+        }
+        pthread_mutex_unlock(&disk.mutex);
+        return fault == DISK_FAULT_NONE ? r : SQLITE_IOERR_TRUNCATE;
+}
+
+static void wait_if_held(void)
+{
+        disk.n_waiting++;
+        pthread_cond_broadcast(&disk.changed);
+        while (disk.hold)
+                pthread_cond_wait(&disk.changed, &disk.mutex);
+        disk.n_waiting--;
+}
+
+static int disk_sync(sqlite3_file *file, int flags)
+{
+        DiskFault fault;
+
+        pthread_mutex_lock(&disk.mutex);
+        wait_if_held();
+        fault = *number_of(file) < 0 ? DISK_FAULT_NONE : next_fault(false);
+        if (*number_of(file) >= 0)
+                add_event(fault == DISK_FAULT_NONE ? SYNCED : SYNC_FAILED, *number_of(file));
+        pthread_mutex_unlock(&disk.mutex);
+        return fault == DISK_FAULT_NONE ? SQLITE_OK : SQLITE_IOERR_FSYNC;
+}
+
+static int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+        const char *name = inside(path);
+        size_t i = 0;
+        int r;
+
+        r = disk.real->xOpen(disk.real, path, file, flags, ret_flags);
+        if (!file->pMethods)
+                return r;
+        pthread_mutex_lock(&disk.mutex);
+        *number_of(file) = r == SQLITE_OK && name ? note_open(name) : -1;
+        while (disk.real_methods[i] && disk.real_methods[i] != file->pMethods)
+                i++;
+        assert(i < METHODS_MAX);
+        disk.real_methods[i] = file->pMethods;
+        disk.methods[i] = *file->pMethods;
+        disk.methods[i].xWrite = disk_write;
+        disk.methods[i].xSync = disk_sync;
+        disk.methods[i].xTruncate = disk_truncate;
+        file->pMethods = &disk.methods[i];
+        pthread_mutex_unlock(&disk.mutex);
+        return r;
+}
+
+/* What is deleted with `sync` is deleted for good, and so is every change of a name before it. */
+static int disk_delete(sqlite3_vfs *vfs, const char *path, int sync)
+{
+        const char *name = inside(path);
+        DiskFault fault;
+        int r = SQLITE_OK;
+
+        pthread_mutex_lock(&disk.mutex);
+        fault = name ? next_fault(false) : DISK_FAULT_NONE;
+        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)
+                r = disk.real->xDelete(disk.real, path, 0);
+        if (name && r == SQLITE_OK && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
+                add_event(DELETED, -1)->name = strdup(name);
+                drop_name(disk.names, &disk.n_names, name);
+                if (sync && fault == DISK_FAULT_NONE)
+                        add_event(SYNCED, -1);
+        }
+        pthread_mutex_unlock(&disk.mutex);
+        return fault == DISK_FAULT_NONE ? r : SQLITE_IOERR_DELETE;
+}
+
+/* ---- below the room's own files ---- */
+
+int __real_open(const char *path, int flags, ...);
+ssize_t __real_write(int fd, const void *data, size_t size);
+int __real_fsync(int fd);
+int __real_close(int fd);
+int __real_rename(const char *from, const char *to);
+int __real_unlink(const char *path);
+int __wrap_open(const char *path, int flags, ...);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+int __wrap_fsync(int fd);
+int __wrap_close(int fd);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_unlink(const char *path);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+        const char *name = inside(path);
+        unsigned mode = 0;
+        va_list args;
+        int fd;
+
+        va_start(args, flags);
+        if (flags & O_CREAT)
+                mode = va_arg(args, unsigned);
+        va_end(args);
+        fd = __real_open(path, flags, mode);
+        if (fd < 0 || fd >= FDS_MAX || !name || (flags & O_DIRECTORY))
+                return fd;
+        pthread_mutex_lock(&disk.mutex);
+        disk.fds[fd] = note_open(name) + 1;
+        pthread_mutex_unlock(&disk.mutex);
+        return fd;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+        DiskFault fault;
+        ssize_t n = 0;
+
+        if (fd < 0 || fd >= FDS_MAX || disk.fds[fd] == 0)
+                return __real_write(fd, data, size);
+        pthread_mutex_lock(&disk.mutex);
+        fault = next_fault(true);
+        if (fault != DISK_FAULT_NOTHING)
+                n = __real_write(fd, data, fault == DISK_FAULT_SHORT || fault == DISK_FAULT_FULL ? size / 2 : size);
+        if (n > 0)
+                note_write(disk.fds[fd] - 1, data, (size_t)n, (uint64_t)lseek(fd, 0, SEEK_CUR) - (uint64_t)n);
+        pthread_mutex_unlock(&disk.mutex);
+        errno = EIO;
+        return fault == DISK_FAULT_DONE || fault == DISK_FAULT_NOTHING ? -1 : n;
+}
+
+int __wrap_fsync(int fd)
+{
+        DiskFault fault;
+
+        if (fd < 0 || fd >= FDS_MAX || disk.fds[fd] == 0)
+                return __real_fsync(fd);
+        pthread_mutex_lock(&disk.mutex);
+        fault = next_fault(false);
+        add_event(fault == DISK_FAULT_NONE ? SYNCED : SYNC_FAILED, disk.fds[fd] - 1);
+        pthread_mutex_unlock(&disk.mutex);
+        errno = EIO;
+        return fault == DISK_FAULT_NONE ? 0 : -1;
+}
+
+int __wrap_close(int fd)
+{
+        if (fd >= 0 && fd < FDS_MAX)
+                disk.fds[fd] = 0;
+        return __real_close(fd);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+        const char *name = inside(from), *other = inside(to);
+        DiskFault fault = DISK_FAULT_NONE;
+        int r = 0;
+
+        pthread_mutex_lock(&disk.mutex);
+        if (name && other)
+                fault = next_fault(false);
+        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)
+                r = __real_rename(from, to);
+        if (name && other && r == 0 && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
+                DiskEvent *event = add_event(RENAMED, -1);
+
+                event->name = strdup(name);
+                event->to = strdup(other);
+                change_name(disk.names, &disk.n_names, name, other);
+        }
+        pthread_mutex_unlock(&disk.mutex);
+        if (fault == DISK_FAULT_NONE)
+                return r;
+        errno = EIO;
+        return -1;
+}
+
+int __wrap_unlink(const char *path)
+{
+        const char *name = inside(path);
+        int r = __real_unlink(path);
+
+        if (name && r == 0) {
+                pthread_mutex_lock(&disk.mutex);
+                add_event(DELETED, -1)->name = strdup(name);
+                drop_name(disk.names, &disk.n_names, name);
+                pthread_mutex_unlock(&disk.mutex);
+        }
+        return r;
+}
+
+/* ---- what a test says and asks ---- */
+
+static void forget_events(void)
+{
+        for (size_t i = 0; i < disk.n_events; i++) {
+                free(disk.events[i].data);
+                free(disk.events[i].name);
+                free(disk.events[i].to);
+        }
+        free(disk.events);
+        disk.events = NULL;
+        disk.n_events = disk.n_allocated = 0;
+}
+
+static void register_layer(void)
+{
+        if (disk.real)
+                return;
+        disk.real = sqlite3_vfs_find(NULL);
+        disk.vfs = *disk.real;
+        disk.vfs.zName = "disk";
+        disk.vfs.szOsFile += (int)sizeof(sqlite3_int64);
+        disk.vfs.xOpen = disk_open;
+        disk.vfs.xDelete = disk_delete;
+        sqlite3_vfs_register(&disk.vfs, 1);
+}
+
+void disk_watch(const char *folder)
+{
+        register_layer();
+        pthread_mutex_lock(&disk.mutex);
+        forget_events();
+        while (disk.n_names > 0)
+                free(disk.names[--disk.n_names].name);
+        disk.n_files = 0;
+        memset(disk.fds, 0, sizeof disk.fds);
+        snprintf(disk.folder, sizeof disk.folder, "%s", folder);
+        disk.n_calls = disk.n_failing = 0;
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+void disk_leave(void)
+{
+        pthread_mutex_lock(&disk.mutex);
+        disk.folder[0] = '\0';
+        disk.n_failing = 0;
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+void disk_fail(DiskFault fault, uint32_t first, uint32_t n_calls)
+{
+        pthread_mutex_lock(&disk.mutex);
+        disk.fault = fault;
+        disk.first = first;
+        disk.n_failing = n_calls;
+        disk.n_calls = 0;
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+uint32_t disk_n_calls(void)
+{
+        uint32_t n;
+
+        pthread_mutex_lock(&disk.mutex);
+        n = disk.n_calls;
+        pthread_mutex_unlock(&disk.mutex);
+        return n;
+}
+
+void disk_hold_syncs(bool hold)
+{
+        pthread_mutex_lock(&disk.mutex);
+        disk.hold = hold;
+        pthread_cond_broadcast(&disk.changed);
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+void disk_wait_for_sync(void)
+{
+        pthread_mutex_lock(&disk.mutex);
+        while (disk.n_waiting == 0)
+                pthread_cond_wait(&disk.changed, &disk.mutex);
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+void disk_mark(uint64_t mark)
+{
+        pthread_mutex_lock(&disk.mutex);
+        if (disk.folder[0])
+                add_event(MARKED, -1)->offset = mark;
+        pthread_mutex_unlock(&disk.mutex);
+}
+
+size_t disk_n_events(void)
+{
+        size_t n;
+
+        pthread_mutex_lock(&disk.mutex);
+        n = disk.n_events;
+        pthread_mutex_unlock(&disk.mutex);
+        return n;
+}
+
+uint64_t disk_last_mark(size_t place)
+{
+        uint64_t mark = 0;
+
+        for (size_t i = 0; i < place; i++)
+                if (disk.events[i].kind == MARKED)
+                        mark = MAX(mark, disk.events[i].offset);
+        return mark;
+}
+
+const char *disk_describe(size_t place)
+{
+        static char text[96];
+        const DiskEvent *event = &disk.events[place];
+
+        if (place >= disk.n_events)
+                return "the end";
+        snprintf(text, sizeof text, "%s of file %d, %zu bytes at %llu", kind_names[event->kind], event->file,
+                 event->size, (unsigned long long)event->offset);
+        return text;
+}
+
+/* ---- images ---- */
+
+typedef struct Content {
+        uint8_t *data;
+        size_t size, allocated;
+        size_t first; /* event from which on nothing was synced */
+} Content;
+
+typedef struct Image {
+        DiskKeep keep;
+        uint64_t dice;
+        unsigned chance; /* of 256, that a sector is kept */
+        size_t last;     /* the last write before the end */
+        Content files[FILES_MAX];
+        Name names[FILES_MAX];
+        size_t n_names;
+} Image;
+
+static uint64_t roll(Image *image)
+{
+        uint64_t z = image->dice += UINT64_C(0x9e3779b97f4a7c15);
+
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        return z ^ z >> 31;
+}
+
+static bool is_kept(Image *image, size_t event)
+{
+        switch (image->keep) {
+        case DISK_KEEP_ALL:
+                return true;
+        case DISK_KEEP_NONE:
+                return false;
+        case DISK_KEEP_TORN:
+                return event != image->last || roll(image) % 2;
+        case DISK_KEEP_LAST:
+                return event == image->last ? roll(image) % 8 > 0 : roll(image) % 16 == 0;
+        default:
+                return roll(image) % 256 < image->chance;
+        }
+}
+
+static void make_room(Image *image, Content *content, size_t size)
+{
+        bool nonsense = image->keep != DISK_KEEP_ALL && roll(image) % 4 == 0;
+
+        if (size <= content->size)
+                return;
+        if (size > content->allocated) {
+                content->allocated = MAX(size, content->allocated * 2);
+                content->data = realloc(content->data, content->allocated);
+                assert(content->data);
+        }
+        for (size_t i = content->size; i < size; i++)
+                content->data[i] = nonsense ? (uint8_t)roll(image) : 0;
+        content->size = size;
+}
+
+static void apply_write(Image *image, Content *content, const DiskEvent *event, size_t index, bool all)
+{
+        size_t done = 0;
+
+        while (done < event->size) {
+                uint64_t offset = event->offset + done;
+                size_t n = MIN(event->size - done, (size_t)(DISK_SECTOR - offset % DISK_SECTOR));
+
+                if (all || is_kept(image, index)) {
+                        make_room(image, content, offset + n);
+                        memcpy(content->data + offset, event->data + done, n);
+                }
+                done += n;
+        }
+}
+
+static void apply_cut(Image *image, Content *content, const DiskEvent *event, size_t index, bool all)
+{
+        if (!all && !is_kept(image, index))
+                return;
+        if (event->offset < content->size)
+                content->size = event->offset;
+        else
+                make_room(image, content, event->offset);
+}
+
+/* What happened to a file from its last sync up to `end`: all of it, or what the dice keep. */
+static void apply_file(Image *image, int file, size_t end, bool all)
+{
+        Content *content = &image->files[file];
+
+        for (size_t i = content->first; i < end; i++) {
+                const DiskEvent *event = &disk.events[i];
+
+                if (event->file != file)
+                        continue;
+                if (event->kind == WROTE)
+                        apply_write(image, content, event, i, all);
+                else if (event->kind == CUT)
+                        apply_cut(image, content, event, i, all);
+        }
+        content->first = end;
+}
+
+static void apply_name(Image *image, const DiskEvent *event)
+{
+        if (event->kind == MADE)
+                add_name(image->names, &image->n_names, event->name, event->file);
+        else if (event->kind == DELETED)
+                drop_name(image->names, &image->n_names, event->name);
+        else if (event->kind == RENAMED)
+                change_name(image->names, &image->n_names, event->name, event->to);
+}
+
+/* Names up to the last sync, and then a few more. */
+static void apply_names(Image *image, size_t place)
+{
+        size_t synced = 0;
+        bool kept = true;
+
+        for (size_t i = 0; i < place; i++)
+                if (disk.events[i].kind == SYNCED)
+                        synced = i;
+        for (size_t i = 0; i < place; i++) {
+                EventKind kind = disk.events[i].kind;
+
+                if (kind != MADE && kind != DELETED && kind != RENAMED)
+                        continue;
+                if (i > synced)
+                        kept = kept && (image->keep == DISK_KEEP_ALL || image->keep == DISK_KEEP_TORN ||
+                                        (image->keep != DISK_KEEP_NONE && roll(image) % 2));
+                if (kept)
+                        apply_name(image, &disk.events[i]);
+        }
+}
+
+static void write_files(Image *image, const char *to)
+{
+        for (size_t i = 0; i < image->n_names; i++) {
+                const Content *content = &image->files[image->names[i].file];
+                char path[256];
+                int fd;
+
+                snprintf(path, sizeof path, "%s/%s", to, image->names[i].name);
+                fd = __real_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+                assert(fd >= 0);
+                if (content->size > 0 && __real_write(fd, content->data, content->size) != (ssize_t)content->size)
+                        abort();
+                __real_close(fd);
+                free(image->names[i].name);
+        }
+}
+
+void disk_make_image(size_t place, DiskKeep keep, uint64_t seed, const char *to)
+{
+        Image *image = calloc(1, sizeof *image);
+
+        assert(image && place <= disk.n_events);
+        image->keep = keep;
+        image->dice = seed * 7919 + place;
+        image->chance = (unsigned)(roll(image) % 256);
+        for (size_t i = 0; i < place; i++)
+                if (disk.events[i].kind == WROTE || disk.events[i].kind == CUT)
+                        image->last = i;
+        for (size_t i = 0; i < place; i++) {
+                const DiskEvent *event = &disk.events[i];
+
+                if (event->kind == SYNCED && event->file >= 0)
+                        apply_file(image, event->file, i, true);
+                else if (event->kind == SYNC_FAILED)
+                        apply_file(image, event->file, i, keep == DISK_KEEP_ALL);
+        }
+        for (int file = 0; file < disk.n_files; file++)
+                apply_file(image, file, place, keep == DISK_KEEP_ALL);
+        apply_names(image, place);
+        write_files(image, to);
+        for (int file = 0; file < disk.n_files; file++)
+                free(image->files[file].data);
+        free(image);
+}
