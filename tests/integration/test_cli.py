@@ -232,7 +232,7 @@ class Verbs(CliCase):
 
     def test_watch_tells_in_the_time_of_the_broker(self):
         self.broker.register(self.package, 'ok', TIME)
-        self.broker.advance(3600 * 24 * 400)
+        self.broker.step(3600 * 24 * 400)
         watch = subprocess.Popen([CLI, 'watch', 'ok'], stdout=subprocess.PIPE, encoding='utf-8',
                                  env=self.broker.environment)
         self.addCleanup(watch.stdout.close)
