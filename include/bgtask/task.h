@@ -61,6 +61,20 @@ bgt_trigger *bgt_trigger_event(int kind, bool one_shot);
  */
 bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_t delay_usec,
                                uint64_t max_delay_usec, bool one_shot);
+/*
+ * DeviceConnectionChangeTrigger: fires when this device comes or goes; path is its node ("/dev/ttyUSB0", or
+ * another name that udev gives it) or its folder below /sys. bgt_instance_details() tells of it as below.
+ */
+bgt_trigger *bgt_trigger_device(const char *path, bool one_shot);
+/*
+ * DeviceWatcherTrigger: fires when a device comes or goes (or changes, if that is wanted) whose
+ * properties fit all of these, a NULL-terminated list of "KEY=PATTERN" with '*' and '?':
+ * "SUBSYSTEM=usb", "ID_VENDOR_ID=1d6b". 'udevadm info' shows the properties of a device; without udev
+ * there are only those of the kernel. bgt_instance_details() has, with one entry for each event,
+ * actions:S ("add", "remove", "change" ...), devices:S (paths below /sys) and nodes:S (in /dev, ""
+ * without one), or everything:b if events were lost.
+ */
+bgt_trigger *bgt_trigger_devices(const char *const *matches, bool changes, bool one_shot);
 /* ApplicationTrigger(): fires on bgt_trigger_request() or bgt_registration_request(). */
 bgt_trigger *bgt_trigger_application(void);
 /*

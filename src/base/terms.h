@@ -3,6 +3,7 @@
 
 /* The enumerations of terms.def, and for each the names of its numbers both ways. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -25,6 +26,24 @@ enum {
 /* Conditions fit into a bit set: 1 << CONDITION_x. */
 #define CONDITION_MAX 32
 #define CONDITION_BIT(condition) (UINT32_C(1) << (condition))
+
+/* Fires when its app requests it. */
+static inline bool trigger_is_requested(int kind)
+{
+        return kind == TRIGGER_APPLICATION || (kind >= TRIGGER_MEDIA_PROCESSING && kind <= TRIGGER_DEVICE_SERVICING);
+}
+
+/* A sensor listens to what its text says. */
+static inline bool trigger_is_watched(int kind)
+{
+        return kind >= TRIGGER_DEVICE_CONNECTION_CHANGE && kind <= TRIGGER_USER_NOTIFICATION_CHANGED;
+}
+
+/* Its details are strings, each with its NUL: what has happened; those of merged firings are united. */
+static inline bool trigger_collects(int kind)
+{
+        return trigger_is_watched(kind) && kind != TRIGGER_SOCKET_ACTIVITY;
+}
 
 typedef enum TermList {
         TERM_TRIGGER,

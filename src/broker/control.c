@@ -200,6 +200,9 @@ static bool reaches_beyond(Call *call, const TaskSpec *spec)
                 what = "have a command run";
         else if (spec->trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED)
                 what = "have files watched";
+        else if (spec->trigger.kind == TRIGGER_DEVICE_CONNECTION_CHANGE ||
+                 spec->trigger.kind == TRIGGER_DEVICE_WATCHER)
+                what = "have devices watched";
         else
                 return false;
         snprintf(sentence, sizeof sentence, "a confined package may not %s", what);

@@ -41,15 +41,15 @@ static void on_raised(uint8_t what, const char *words, void *userdata)
         broker_feed(broker, &event);
 }
 
-static void on_files_changed(const char *text, const void *paths, size_t n_paths, void *userdata)
+static void on_happened(uint8_t kind, const char *text, const void *details, size_t n_details, void *userdata)
 {
         Broker *broker = userdata;
         Event event = broker_event(broker, EVENT_RAISE, 0);
 
-        event.raise.kind = TRIGGER_STORAGE_CONTENT_CHANGED;
+        event.raise.kind = kind;
         event.raise.text = text;
-        event.raise.details = paths;
-        event.raise.n_details = n_paths;
+        event.raise.details = details;
+        event.raise.n_details = n_details;
         broker_feed(broker, &event);
 }
 
@@ -175,7 +175,7 @@ int broker_sensors_open(Broker *broker)
                 .system = broker->options.paths.system,
                 .read = on_read,
                 .raised = on_raised,
-                .files_changed = on_files_changed,
+                .happened = on_happened,
                 .peeked = on_peeked,
                 .real_usec = real_usec,
                 .userdata = broker,

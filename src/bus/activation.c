@@ -45,12 +45,47 @@ static void put_paths(Writer *w, const char *paths, size_t n)
         writer_put_option_bool(w, "everything", everything);
 }
 
+/* Of entries of a device: the number of the event, the action, the path below /sys and the node. */
+static void put_column(Writer *w, const char *key, unsigned column, const char *before, const char *entries, size_t n)
+{
+        writer_open_option(w, key, "as");
+        writer_open_array(w, "s");
+        for (size_t at = 0; n > 1 && at < n; at += strnlen(entries + at, n - at) + 1) {
+                const char *field = entries + at;
+                char text[8200];
+
+                for (unsigned i = 0; i < column && field; i++)
+                        field = strchr(field, '\t') ? strchr(field, '\t') + 1 : NULL;
+                if (!field)
+                        field = "";
+                snprintf(text, sizeof text, "%s%.*s", before, (int)strcspn(field, "\t"), field);
+                writer_put_string(w, text);
+        }
+        writer_close(w);
+        writer_close(w);
+        writer_close(w);
+}
+
+static void put_devices(Writer *w, const char *entries, size_t n)
+{
+        if (n > 0 && entries[n - 1] != '\0')
+                n = 0;
+        put_column(w, "actions", 1, "", entries, n);
+        put_column(w, "devices", 2, "/sys", entries, n);
+        put_column(w, "nodes", 3, "", entries, n);
+        writer_put_option_bool(w, "everything", n <= 1);
+}
+
 /* Others were marshalled when they were accepted: (a{sv}) of the native byte order, or nothing. */
 static void put_details(Writer *w, const RunInfo *run)
 {
+        uint8_t kind = run->fired_by == FIRED_BY_EVENT ? run->trigger.kind : 0;
+
         writer_open_array(w, "{sv}");
-        if (run->trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED && run->fired_by == FIRED_BY_EVENT)
+        if (kind == TRIGGER_STORAGE_CONTENT_CHANGED)
                 put_paths(w, run->details, run->n_details);
+        else if (kind == TRIGGER_DEVICE_CONNECTION_CHANGE || kind == TRIGGER_DEVICE_WATCHER)
+                put_devices(w, run->details, run->n_details);
         else if (run->n_details > 0)
                 details_copy(w, run->details, run->n_details);
         writer_close(w);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/device-watch.h"
 #include "base/file-watch.h"
 #include "base/support.h"
 #include "bus/settings.h"
@@ -170,35 +171,88 @@ static bool read_files_option(Reader *r, const char *key, const char *type, File
         return true;
 }
 
-static void put_files(const FileWatch *watch, Trigger *trigger, Buffer *files, Refusal *refusal)
+static void put_files(const FileWatch *watch, Buffer *text, Refusal *refusal)
 {
         if (watch->n_paths == 0)
                 refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs paths");
         else if (watch->max_delay_usec < watch->delay_usec || watch->max_delay_usec > USEC_PER_DAY)
                 refuse(refusal, ERROR_INVALID_ARGUMENT,
                        "the maximum delay is not shorter than the delay, and at most a day");
-        else if (file_watch_format(watch, files) < 0)
+        else if (file_watch_format(watch, text) < 0)
                 refuse(refusal, ERROR_NO_MEMORY, "there is not enough memory");
-        else
-                trigger->text = (const char *)files->data;
 }
 
-static void read_trigger(Reader *r, Trigger *trigger, Buffer *files, Refusal *refusal)
+static void read_matches(Reader *r, const char *key, const char *type, DeviceWatch *watch, Refusal *refusal)
 {
-        FileWatch watch = { .recursive = true, .delay_usec = FILE_WATCH_DELAY_USEC,
+        if (!expect(key, type, "as", refusal))
+                return;
+        reader_open_array(r, "s");
+        while (reader_more(r)) {
+                const char *match = reader_get_string(r), *problem = device_watch_add_match(watch, match);
+
+                if (problem)
+                        refuse(refusal, ERROR_INVALID_ARGUMENT, "the match \"%.160s\" %s", match, problem);
+        }
+        reader_close(r);
+}
+
+static void read_device(Reader *r, const char *key, const char *type, DeviceWatch *watch, Refusal *refusal)
+{
+        const char *path = read_string(r, key, type, refusal), *problem = device_watch_set_device(watch, path);
+
+        if (problem)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "\"%.160s\" %s", path, problem);
+}
+
+/* True if the option is one of those that say what devices are watched. */
+static bool read_devices_option(Reader *r, uint8_t kind, const char *key, const char *type, DeviceWatch *watch,
+                                Refusal *refusal)
+{
+        if (kind == TRIGGER_DEVICE_WATCHER && strcmp(key, "match") == 0)
+                read_matches(r, key, type, watch, refusal);
+        else if (kind == TRIGGER_DEVICE_WATCHER && strcmp(key, "changes") == 0)
+                watch->changes = read_bool(r, key, type, refusal);
+        else if (kind == TRIGGER_DEVICE_CONNECTION_CHANGE && strcmp(key, "device") == 0)
+                read_device(r, key, type, watch, refusal);
+        else
+                return false;
+        return true;
+}
+
+static void put_devices(const DeviceWatch *watch, uint8_t kind, Buffer *text, Refusal *refusal)
+{
+        if (kind == TRIGGER_DEVICE_WATCHER && watch->n_matches == 0)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs a match, as SUBSYSTEM=usb");
+        else if (kind == TRIGGER_DEVICE_CONNECTION_CHANGE && !watch->device)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs a device");
+        else if (device_watch_format(watch, text) < 0)
+                refuse(refusal, ERROR_NO_MEMORY, "there is not enough memory");
+}
+
+static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *refusal)
+{
+        FileWatch files = { .recursive = true, .delay_usec = FILE_WATCH_DELAY_USEC,
                             .max_delay_usec = FILE_WATCH_MAX_DELAY_USEC };
+        DeviceWatch devices = { 0 };
         const char *key, *type;
-        bool window_set = false;
+        bool window_set = false, has_text = false;
 
         reader_open_struct(r, "sa{sv}");
         read_trigger_kind(reader_get_string(r), trigger, refusal);
         reader_open_array(r, "{sv}");
         while (reader_next_option(r, &key, &type))
-                if (trigger->kind != TRIGGER_STORAGE_CONTENT_CHANGED ||
-                    !read_files_option(r, key, type, &watch, refusal))
+                if ((trigger->kind != TRIGGER_STORAGE_CONTENT_CHANGED ||
+                     !read_files_option(r, key, type, &files, refusal)) &&
+                    !read_devices_option(r, trigger->kind, key, type, &devices, refusal))
                         read_trigger_option(r, key, type, trigger, &window_set, refusal);
         if (trigger->kind == TRIGGER_STORAGE_CONTENT_CHANGED)
-                put_files(&watch, trigger, files, refusal);
+                put_files(&files, text, refusal);
+        else if (trigger->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || trigger->kind == TRIGGER_DEVICE_WATCHER)
+                put_devices(&devices, trigger->kind, text, refusal);
+        else
+                has_text = true;
+        if (!has_text)
+                trigger->text = (const char *)text->data;
         reader_close(r);
         reader_close(r);
         if (trigger->kind == TRIGGER_INTERVAL && !window_set)
@@ -289,6 +343,21 @@ static void put_watched_files(Writer *w, const char *text)
         writer_put_option_uint64(w, "maximum-delay", watch.max_delay_usec);
 }
 
+static void put_watched_devices(Writer *w, const Trigger *t)
+{
+        _cleanup_(freep) char *copy = strdup(t->text);
+        DeviceWatch watch;
+
+        if (!copy || device_watch_parse(copy, &watch) < 0)
+                return;
+        if (watch.device)
+                writer_put_option_string(w, "device", watch.device);
+        else
+                writer_put_option_strings(w, "match", watch.matches, watch.n_matches);
+        if (watch.changes)
+                writer_put_option_bool(w, "changes", true);
+}
+
 void registration_put_trigger(Writer *w, const Trigger *t)
 {
         const char *kind = term_name(TERM_TRIGGER, t->kind);
@@ -311,8 +380,10 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                 writer_put_option_string(w, "expression", t->text);
         } else if (t->kind == TRIGGER_STORAGE_CONTENT_CHANGED) {
                 put_watched_files(w, t->text);
+        } else if (t->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || t->kind == TRIGGER_DEVICE_WATCHER) {
+                put_watched_devices(w, t);
         }
-        if (t->kind != TRIGGER_APPLICATION)
+        if (!trigger_is_requested(t->kind))
                 writer_put_option_bool(w, "one-shot", t->one_shot);
         writer_close(w);
         writer_close(w);

@@ -11,6 +11,7 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
+#include "base/device-watch.h"
 #include "base/terms.h"
 
 /* Exit status, for scripts. */
@@ -113,6 +114,12 @@ int cli_parse_number(const Verb *verb, const char *option, const char *what, con
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret);
 /* Adds KEY=TEXT or KEY:=JSON. EXIT_OK, or says what is wrong and returns the exit status. */
 int cli_read_argument(const Verb *verb, const char *text, bgt_record *arguments);
+/*
+ * The list of --devices as matches, behind the last of them NULL; a word without "=" is a subsystem. At most one more
+ * than a trigger has. -ENOMEM.
+ */
+int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MATCHES_MAX + 2]);
+void cli_free_matches(char *matches[]);
 /* What --on names: a TRIGGER_x, and of TRIGGER_SYSTEM the SYSTEM_x, else 0. */
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The name or the number of a REASON_x. */

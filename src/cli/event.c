@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What --on names. */
+/* What --on and --devices name. */
+
+#include <errno.h>
+#include <string.h>
 
 #include "base/support.h"
 #include "cli/cli.h"
@@ -34,4 +37,31 @@ int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret
         if (support_find(TERM_SYSTEM, event, &row) || support_find(TERM_TRIGGER, event, &row))
                 return explain_event(verb, &row);
         return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
+}
+
+int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MATCHES_MAX + 2])
+{
+        _cleanup_(freep) char *copy = strdup(list);
+        char *rest = copy, *word;
+        size_t n = 0;
+
+        ret_matches[0] = NULL;
+        if (!copy)
+                return -ENOMEM;
+        while (n <= DEVICE_WATCH_MATCHES_MAX && (word = strsep(&rest, ","))) {
+                ret_matches[n + 1] = NULL;
+                if (asprintf(&ret_matches[n], "%s%s", strchr(word, '=') ? "" : "SUBSYSTEM=", word) < 0) {
+                        ret_matches[n] = NULL;
+                        cli_free_matches(ret_matches);
+                        return -ENOMEM;
+                }
+                n++;
+        }
+        return 0;
+}
+
+void cli_free_matches(char *matches[])
+{
+        for (size_t i = 0; matches[i]; i++)
+                free(matches[i]);
 }

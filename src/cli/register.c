@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/device-watch.h"
 #include "base/file-watch.h"
 #include "base/terms.h"
 #include "cli/cli.h"
@@ -26,6 +27,10 @@ static const char help[] =
         "  --delay DURATION      ... and nothing has changed since for so long (1s)\n"
         "  --maximum-delay DURATION\n"
         "                        ... or so long after the first change (30s)\n"
+        "  --device PATH         when this device comes or goes: /dev/ttyUSB0, /sys/...\n"
+        "  --devices MATCH,...   when a device comes or goes that fits all of these:\n"
+        "                        usb (its subsystem), ID_VENDOR_ID=1d6b, DEVTYPE=disk...\n"
+        "  --changes             ... or changes\n"
         "  --application         ApplicationTrigger: when the app asks\n"
         "  --custom ID           CustomSystemEventTrigger: 'bgtask raise ID'\n"
         "  --once-per-boot       ... but not again in the same boot\n"
@@ -52,10 +57,10 @@ static const char help[] =
         "  bgtask register --every 1h --when InternetAvailable,OnACPower Sync\n";
 
 typedef struct Arguments {
-        const char *time, *maintenance, *on, *custom, *at, *files, *clsid, *when, *if_exists, *group, *overlap,
-                *catch_up, *rerun, *retry;
+        const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *clsid, *when, *if_exists,
+                *group, *overlap, *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
-        bool application, once, once_per_boot, in_process, flat, cancel_on_condition_loss;
+        bool application, once, once_per_boot, in_process, flat, changes, cancel_on_condition_loss;
 } Arguments;
 
 static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
@@ -87,10 +92,21 @@ static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
         return *ret ? EXIT_OK : cli_complain();
 }
 
+static int make_devices(const Arguments *a, bgt_trigger **ret)
+{
+        char *matches[DEVICE_WATCH_MATCHES_MAX + 2];
+
+        if (cli_split_matches(a->devices, matches) < 0)
+                return cli_out_of_memory();
+        *ret = bgt_trigger_devices((const char *const *)matches, a->changes, a->once);
+        cli_free_matches(matches);
+        return *ret ? EXIT_OK : cli_complain();
+}
+
 static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
 {
-        int n = !!a->time + !!a->maintenance + !!a->on + !!a->custom + !!a->at + !!a->files +
-                (a->every != UINT64_MAX) + a->application;
+        int n = !!a->time + !!a->maintenance + !!a->on + !!a->custom + !!a->at + !!a->files + !!a->device +
+                !!a->devices + (a->every != UINT64_MAX) + a->application;
         uint32_t minutes = 0;
 
         if (n > 1)
@@ -121,6 +137,11 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 *ret = bgt_trigger_application();
         } else if (a->files) {
                 return make_files(verb, a, ret);
+        } else if (a->device) {
+                *ret = bgt_trigger_device(a->device, a->once);
+                return *ret ? EXIT_OK : cli_complain();
+        } else if (a->devices) {
+                return make_devices(a, ret);
         } else {
                 uint64_t window = a->window != UINT64_MAX ? a->window : MIN(a->every / 10, USEC_PER_MINUTE);
 
@@ -259,6 +280,9 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 { "on", .value = &a.on },
                 { "files", .value = &a.files },
                 { "flat", .flag = &a.flat },
+                { "device", .value = &a.device },
+                { "devices", .value = &a.devices },
+                { "changes", .flag = &a.changes },
                 { "delay", .duration_usec = &a.delay },
                 { "maximum-delay", .duration_usec = &a.maximum_delay },
                 { "application", .flag = &a.application },

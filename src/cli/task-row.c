@@ -31,7 +31,8 @@ static int set(int result)
 
 static int count_triggers(const TaskOptions *o)
 {
-        return !!o->time + !!o->maintenance + !!o->on + !!o->custom + !!o->at + (o->every != UINT64_MAX);
+        return !!o->time + !!o->maintenance + !!o->on + !!o->custom + !!o->at + !!o->device + !!o->devices +
+               (o->every != UINT64_MAX);
 }
 
 bool task_options_have_trigger(const TaskOptions *o)
@@ -59,6 +60,23 @@ static int set_event(const Verb *verb, const char *event, bgt_record *trigger)
                (type > 0 && set(bgt_record_set_string(trigger, "type", term_name(TERM_SYSTEM, type))));
 }
 
+static int set_devices(const TaskOptions *o, bgt_record *trigger)
+{
+        char *matches[DEVICE_WATCH_MATCHES_MAX + 2];
+        size_t n = 0;
+        int status;
+
+        if (cli_split_matches(o->devices, matches) < 0)
+                return cli_out_of_memory();
+        while (matches[n])
+                n++;
+        status = set(bgt_record_set_string(trigger, "kind", "DeviceWatcherTrigger")) ||
+                 set(bgt_record_set_strings(trigger, "match", (const char *const *)matches, n)) ||
+                 (o->changes && set(bgt_record_set_bool(trigger, "changes", true)));
+        cli_free_matches(matches);
+        return status;
+}
+
 static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trigger)
 {
         if (o->on)
@@ -76,6 +94,11 @@ static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trig
                 return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
                        set(bgt_record_set_string(trigger, "id", o->custom)) ||
                        (o->once_per_boot && set(bgt_record_set_bool(trigger, "once-per-boot", true)));
+        if (o->device)
+                return set(bgt_record_set_string(trigger, "kind", "DeviceConnectionChangeTrigger")) ||
+                       set(bgt_record_set_string(trigger, "device", o->device));
+        if (o->devices)
+                return set_devices(o, trigger);
         return set(bgt_record_set_string(trigger, "kind", "interval")) ||
                set(bgt_record_set_uint(trigger, "period", o->every)) ||
                (o->window != UINT64_MAX && set(bgt_record_set_uint(trigger, "window", o->window)));

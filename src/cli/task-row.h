@@ -6,10 +6,11 @@
 #include "cli/cli.h"
 
 typedef struct TaskOptions {
-        const char *time, *maintenance, *on, *custom, *at, *when, *group, *overlap, *catch_up, *rerun, *retry;
+        const char *time, *maintenance, *on, *custom, *at, *device, *devices, *when, *group, *overlap, *catch_up,
+                *rerun, *retry;
         const char *on_failure, *dir, *memory, *cpu, *tasks;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
-        bool once, once_per_boot, cancel, no_cancel, notify, no_notify;
+        bool once, once_per_boot, changes, cancel, no_cancel, notify, no_notify;
         CliList env;
 } TaskOptions;
 
@@ -25,6 +26,9 @@ typedef struct TaskOptions {
         { "time", .value = &(o)->time },                                   \
         { "maintenance", .value = &(o)->maintenance },                     \
         { "custom", .value = &(o)->custom },                               \
+        { "device", .value = &(o)->device },                               \
+        { "devices", .value = &(o)->devices },                             \
+        { "changes", .flag = &(o)->changes },                              \
         { "once", .flag = &(o)->once },                                    \
         { "once-per-boot", .flag = &(o)->once_per_boot },                  \
         { "window", .duration_usec = &(o)->window },                       \
@@ -59,6 +63,9 @@ typedef struct TaskOptions {
         "  --at CALENDAR      as systemd.time(7): daily, Mon..Fri 09:30, *-*-01 04:00\n"   \
         "  --on EVENT         InternetAvailable, UserPresent, TimeZoneChange, ...\n"       \
         "  --time MINUTES     as 'bgtask register'\n"                                      \
+        "  --device PATH      a device comes or goes: /dev/ttyUSB0, /sys/...\n"             \
+        "  --devices MATCH,...     one that fits these: usb, ID_VENDOR_ID=1d6b, ...\n"     \
+        "  --changes               ... or changes\n"                                       \
         "  --maintenance MINUTES\n"                                                        \
         "  --custom ID        when 'bgtask raise ID' says so\n"                            \
         "  --once-per-boot    ... but not again in the same boot\n"                        \

@@ -66,13 +66,16 @@ char *format_relative(uint64_t real_usec, uint64_t now_real_usec, char *buf, siz
 char *format_trigger(const bgt_record *trigger, char *buf, size_t size)
 {
         const char *kind = bgt_record_string(trigger, "kind"), *type = bgt_record_string(trigger, "type");
-        const char *const *paths = bgt_record_strings(trigger, "paths", NULL);
+        const char *const *matches = bgt_record_strings(trigger, "match", NULL);
+        const char *const *paths = matches ? matches : bgt_record_strings(trigger, "paths", NULL);
         const char *id = paths && paths[0] ? paths[0] : bgt_record_string(trigger, "id");
         uint64_t period = bgt_record_uint(trigger, "period", 0);
         char text[40] = "";
 
         if (!id)
                 id = bgt_record_string(trigger, "expression");
+        if (!id)
+                id = bgt_record_string(trigger, "device");
         if (period == 0)
                 period = bgt_record_uint(trigger, "freshness-minutes", 0) * USEC_PER_MINUTE;
         if (period > 0)

@@ -5,6 +5,7 @@
 
 #include <bgtask/manage.h>
 
+#include "base/device-watch.h"
 #include "base/file-watch.h"
 #include "base/terms.h"
 #include "client/error.h"
@@ -99,6 +100,47 @@ bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_
                 return NULL;
         }
         return TAKE_PTR(trigger);
+}
+
+static bgt_trigger *new_of_devices(int kind, const DeviceWatch *watch, bool one_shot)
+{
+        _cleanup_(bgt_trigger_unrefp) bgt_trigger *trigger = trigger_new(kind, one_shot);
+        _cleanup_(buffer_done) Buffer text = { 0 };
+
+        if (!trigger)
+                return NULL;
+        if (device_watch_format(watch, &text) < 0 ||
+            client_set_text(&trigger->text, (const char *)text.data) < 0) {
+                fail(ERROR_NO_MEMORY, NULL);
+                return NULL;
+        }
+        return TAKE_PTR(trigger);
+}
+
+bgt_trigger *bgt_trigger_device(const char *path, bool one_shot)
+{
+        DeviceWatch watch = { 0 };
+        const char *problem = device_watch_set_device(&watch, path);
+
+        if (!problem)
+                return new_of_devices(BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, &watch, one_shot);
+        fail(ERROR_INVALID_ARGUMENT, "\"%.160s\" %s", path, problem);
+        return NULL;
+}
+
+bgt_trigger *bgt_trigger_devices(const char *const *matches, bool changes, bool one_shot)
+{
+        DeviceWatch watch = { .changes = changes };
+
+        for (size_t i = 0; matches && matches[i]; i++) {
+                const char *problem = device_watch_add_match(&watch, matches[i]);
+
+                if (problem) {
+                        fail(ERROR_INVALID_ARGUMENT, "the match \"%.160s\" %s", matches[i], problem);
+                        return NULL;
+                }
+        }
+        return new_of_devices(BGT_TRIGGER_DEVICE_WATCHER, &watch, one_shot);
 }
 
 bgt_trigger *bgt_trigger_application(void)
@@ -248,6 +290,21 @@ static void write_files(const bgt_trigger *trigger, Writer *w)
         writer_put_option_uint64(w, "maximum-delay", watch.max_delay_usec);
 }
 
+static void write_devices(const bgt_trigger *trigger, Writer *w)
+{
+        _cleanup_(freep) char *text = strdup(trigger->text ? trigger->text : "");
+        DeviceWatch watch;
+
+        if (!text || device_watch_parse(text, &watch) < 0)
+                return;
+        if (watch.device)
+                writer_put_option_string(w, "device", watch.device);
+        else
+                writer_put_option_strings(w, "match", watch.matches, watch.n_matches);
+        if (watch.changes)
+                writer_put_option_bool(w, "changes", true);
+}
+
 void trigger_write(const bgt_trigger *trigger, Writer *w)
 {
         const char *kind = term_name(TERM_TRIGGER, trigger->kind);
@@ -277,6 +334,10 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 break;
         case BGT_TRIGGER_STORAGE_CONTENT_CHANGED:
                 write_files(trigger, w);
+                break;
+        case BGT_TRIGGER_DEVICE_CONNECTION_CHANGE:
+        case BGT_TRIGGER_DEVICE_WATCHER:
+                write_devices(trigger, w);
                 break;
         }
         if (trigger->kind != BGT_TRIGGER_APPLICATION)

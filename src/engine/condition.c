@@ -75,7 +75,7 @@ void condition_discount_needs(Engine *e, const Task *task)
 
 bool spec_has_topic_text(uint8_t kind)
 {
-        return kind == TRIGGER_CUSTOM_SYSTEM_EVENT || kind == TRIGGER_STORAGE_CONTENT_CHANGED;
+        return kind == TRIGGER_CUSTOM_SYSTEM_EVENT || trigger_is_watched(kind);
 }
 
 static uint64_t topic_hash(const Engine *e, uint8_t kind, const char *text)

@@ -179,8 +179,8 @@ typedef struct Event {
                         size_t n_details;
                 } task;
                 struct {
-                        uint8_t kind;     /* TRIGGER_SYSTEM with type, TRIGGER_CUSTOM_SYSTEM_EVENT with text,
-                                           * TRIGGER_RESUME */
+                        uint8_t kind;     /* TRIGGER_SYSTEM with type, TRIGGER_RESUME, TRIGGER_CUSTOM_SYSTEM_EVENT
+                                           * and those that are watched with text */
                         uint8_t system_type;
                         const char *text;
                         const void *details;
@@ -334,7 +334,7 @@ typedef struct Effect {
                         int number;       /* SIGTERM or SIGKILL */
                 } signal;
                 struct {
-                        uint8_t kind;     /* TRIGGER_STORAGE_CONTENT_CHANGED */
+                        uint8_t kind;     /* one for which trigger_is_watched() */
                         const char *text;
                         bool on;
                 } watch;

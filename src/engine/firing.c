@@ -176,7 +176,7 @@ static Details *unite_paths(Details *old, Details *new)
 
 static void merge_details(Task *task, Run *run, Details *details)
 {
-        Details *merged = task->kind == TRIGGER_STORAGE_CONTENT_CHANGED ? unite_paths(run->details, details)
+        Details *merged = trigger_collects((int)task->kind) ? unite_paths(run->details, details)
                                                                        : ref_details(details);
 
         firing_unref_details(run->details);
@@ -353,7 +353,7 @@ void firing_request(Engine *e, const Event *event)
                 effect_reply_result(e, event->token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }
-        if (!manual && task->kind != TRIGGER_APPLICATION) {
+        if (!manual && !trigger_is_requested((int)task->kind)) {
                 effect_reply_result(e, event->token, ERROR_INVALID_ARGUMENT, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }

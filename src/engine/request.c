@@ -432,7 +432,7 @@ void request_skip(Engine *e, const Event *event)
 
         if (!task)
                 return;
-        if (event->task.skip && task->kind == TRIGGER_APPLICATION)
+        if (event->task.skip && trigger_is_requested((int)task->kind))
                 effect_reply(e, event->token, ERROR_NOTHING_TO_SKIP);
         else if (task->skip_next == event->task.skip)
                 effect_reply(e, event->token, ERROR_NONE);

@@ -98,7 +98,7 @@ static bool trigger_is_valid(const Trigger *trigger)
                        trigger->system_type <= SYSTEM_DEFAULT_SIGN_IN_ACCOUNT_CHANGE;
         if (trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT)
                 return name_is_valid(trigger->text) && trigger->system_type <= ONCE_PER_BOOT;
-        if (trigger->kind == TRIGGER_STORAGE_CONTENT_CHANGED)
+        if (trigger_is_watched(trigger->kind))
                 return trigger->text && trigger->text[0];
         return true;
 }
@@ -210,7 +210,7 @@ static void fill_text(Engine *e, Task *task, const TaskSpec *spec)
 
 static uint8_t default_overlap(uint8_t kind)
 {
-        return is_timer(kind) || kind == TRIGGER_APPLICATION ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
+        return is_timer(kind) || trigger_is_requested(kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 
 void spec_fill(Engine *e, Task *task, const TaskSpec *spec, Options *ret_options, bool *ret_has_options)

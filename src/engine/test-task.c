@@ -69,7 +69,7 @@ static void each_check_of_table_2_answers_its_error_and_changes_nothing(void **s
         expect_refused(d, spec, ERROR_INVALID_ARGUMENT);
         spec.trigger = (Trigger){ .kind = TRIGGER_CALENDAR };
         expect_refused(d, spec, ERROR_INVALID_ARGUMENT);
-        spec.trigger = (Trigger){ .kind = TRIGGER_PUSH_NOTIFICATION };
+        spec.trigger = (Trigger){ .kind = TRIGGER_SYSTEM, .system_type = SYSTEM_CONTROL_CHANNEL_RESET };
         expect_refused(d, spec, ERROR_TRIGGER_NOT_SUPPORTED);
         spec = driver_spec("a");
         spec.conditions = CONDITION_BIT(CONDITION_USER_PRESENT) | CONDITION_BIT(31);
@@ -94,7 +94,7 @@ static void the_first_check_that_fails_answers(void **state)
         spec.conditions = UINT32_MAX;
         spec.clsid.bytes[0] = 1;
         expect_refused(d, spec, ERROR_NO_TRIGGER);
-        spec.trigger = (Trigger){ .kind = TRIGGER_PUSH_NOTIFICATION };
+        spec.trigger = (Trigger){ .kind = TRIGGER_SYSTEM, .system_type = SYSTEM_CONTROL_CHANNEL_RESET };
         expect_refused(d, spec, ERROR_TRIGGER_NOT_SUPPORTED);
         spec.trigger = (Trigger){ .kind = TRIGGER_APPLICATION };
         expect_refused(d, spec, ERROR_INVALID_ARGUMENT);

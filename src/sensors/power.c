@@ -120,7 +120,7 @@ static void read_supplies(Power *power)
                 power->supplies = supplies;
 }
 
-static void on_uevent(const char *action, const char *path, void *userdata)
+static void on_uevent(const Uevent *event, void *userdata)
 {
         Power *power = userdata;
 

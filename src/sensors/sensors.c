@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sensors/devices.h"
 #include "sensors/files.h"
 #include "sensors/internal.h"
 
@@ -39,6 +40,8 @@ struct Sensors {
         SystemBus *bus;
         Files *files;          /* NULL: none are watched */
         int files_error;       /* why there are none although some should be */
+        Devices *devices;
+        int devices_error;
         Sensor *running[ELEMENTSOF(types)];
         uint32_t conditions;   /* that are needed, pairs as their first */
         uint32_t events;
@@ -256,10 +259,15 @@ void sensors_need(Sensors *sensors, uint32_t conditions, uint32_t events, bool b
         update(sensors);
 }
 
-void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
+static void on_files_changed(const char *text, const void *paths, size_t n_paths, void *userdata)
 {
-        if (kind != TRIGGER_STORAGE_CONTENT_CHANGED)
-                return;
+        const SensorsConfig *config = &((Sensors *)userdata)->config;
+
+        config->happened(TRIGGER_STORAGE_CONTENT_CHANGED, text, paths, n_paths, config->userdata);
+}
+
+static void watch_files(Sensors *sensors, const char *text, bool on)
+{
         if (!on) {
                 if (sensors->files)
                         files_unwatch(sensors->files, text);
@@ -268,19 +276,53 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
                 return;
         }
         if (!sensors->files)
-                sensors->files_error = files_new(sensors->loop, sensors->config.files_changed,
-                                                 sensors->config.userdata, &sensors->files);
+                sensors->files_error = files_new(sensors->loop, on_files_changed, sensors, &sensors->files);
         if (sensors->files)
                 sensors->files_error = files_watch(sensors->files, text);
 }
 
+static void watch_devices(Sensors *sensors, uint8_t kind, const char *text, bool on)
+{
+        if (!on) {
+                if (sensors->devices)
+                        devices_unwatch(sensors->devices, kind, text);
+                if (sensors->devices && devices_is_empty(sensors->devices))
+                        sensors->devices = devices_free(sensors->devices);
+                return;
+        }
+        if (!sensors->devices)
+                sensors->devices_error = devices_new(sensors->loop, sensors->config.happened,
+                                                     sensors->config.userdata, &sensors->devices);
+        if (sensors->devices)
+                sensors->devices_error = devices_watch(sensors->devices, kind, text);
+}
+
+void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
+{
+        switch (kind) {
+        case TRIGGER_STORAGE_CONTENT_CHANGED:
+                watch_files(sensors, text, on);
+                break;
+        case TRIGGER_DEVICE_CONNECTION_CHANGE:
+        case TRIGGER_DEVICE_WATCHER:
+                watch_devices(sensors, kind, text, on);
+                break;
+        }
+}
+
 const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char *text)
 {
-        if (kind != TRIGGER_STORAGE_CONTENT_CHANGED)
+        switch (kind) {
+        case TRIGGER_STORAGE_CONTENT_CHANGED:
+                if (!sensors->files)
+                        return sensors->files_error < 0 ? strerror(-sensors->files_error) : NULL;
+                return files_problem(sensors->files, text);
+        case TRIGGER_DEVICE_CONNECTION_CHANGE:
+        case TRIGGER_DEVICE_WATCHER:
+                return sensors->devices_error < 0 ? strerror(-sensors->devices_error) : NULL;
+        default:
                 return NULL;
-        if (!sensors->files)
-                return sensors->files_error < 0 ? strerror(-sensors->files_error) : NULL;
-        return files_problem(sensors->files, text);
+        }
 }
 
 void sensors_awake(Sensors *sensors, bool busy)
@@ -351,6 +393,7 @@ Sensors *sensors_free(Sensors *sensors)
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 stop(sensors, i);
         files_free(sensors->files);
+        devices_free(sensors->devices);
         system_bus_free(sensors->bus);
         free(sensors);
         return NULL;

@@ -46,8 +46,8 @@ typedef struct SensorsConfig {
         void (*read)(const SensorReading *reading, void *userdata);
         /* A SYSTEM_x or SENSOR_EVENT_x that is needed has happened; words say what, as half a sentence. */
         void (*raised)(uint8_t event, const char *words, void *userdata);
-        /* Files of a text have changed, see files.h. */
-        void (*files_changed)(const char *text, const void *paths, size_t n_paths, void *userdata);
+        /* What a trigger with this text listens to has happened; details as files.h and devices.h have them. */
+        void (*happened)(uint8_t kind, const char *text, const void *details, size_t n_details, void *userdata);
         /* What sensors_peek() asked for is read. */
         void (*peeked)(void *userdata);
         uint64_t (*real_usec)(void *userdata);

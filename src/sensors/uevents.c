@@ -7,10 +7,13 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-/* What the kernel puts into one event at most (UEVENT_BUFFER_SIZE), and its header. */
-#define EVENT_MAX 4096
+/* The kernel puts 2 KiB into one event, udev what its rules have found out. */
+#define EVENT_MAX 16384
 #define GROUP_KERNEL 1
+#define GROUP_UDEV 2
+#define UDEV_RUNS "/run/udev/control"
 #define RECEIVE_MAX 64
 /* The header of what udev sends has this name, and says where the properties begin. */
 #define UDEV_PREFIX "libudev"
@@ -21,6 +24,7 @@ struct Uevents {
         LoopSource source;
         int fd;
         const char *subsystem;
+        bool of_udev;
         UeventsHappened happened;
         void *userdata;
 };
@@ -35,21 +39,43 @@ static const char *value_of(const char *text, size_t n, const char *key)
         return NULL;
 }
 
+const char *uevent_get(const Uevent *event, const char *key)
+{
+        return value_of(event->properties, event->n_properties, key);
+}
+
 /* text[n] is 0. */
 static void take_event(Uevents *uevents, const char *text, size_t n)
 {
-        const char *action, *path, *subsystem;
+        const char *subsystem;
         uint32_t skip = 0;
+        Uevent event;
 
         if (n > UDEV_PROPERTIES_AT + sizeof skip && memcmp(text, UDEV_PREFIX, sizeof UDEV_PREFIX) == 0)
                 memcpy(&skip, text + UDEV_PROPERTIES_AT, sizeof skip);
         if (skip >= n)
                 return;
-        subsystem = value_of(text + skip, n - skip, "SUBSYSTEM");
-        action = value_of(text + skip, n - skip, "ACTION");
-        path = value_of(text + skip, n - skip, "DEVPATH");
-        if (subsystem && action && path && strcmp(subsystem, uevents->subsystem) == 0)
-                uevents->happened(action, path, uevents->userdata);
+        event = (Uevent){ .properties = text + skip, .n_properties = n - skip };
+        event.action = uevent_get(&event, "ACTION");
+        event.path = uevent_get(&event, "DEVPATH");
+        subsystem = uevent_get(&event, "SUBSYSTEM");
+        if (event.action && event.path && subsystem &&
+            (!uevents->subsystem || strcmp(subsystem, uevents->subsystem) == 0))
+                uevents->happened(&event, uevents->userdata);
+}
+
+/* Anybody may write to these groups in the hope that we believe it: the kernel has no port, and udev is root. */
+static bool is_trusted(const Uevents *uevents, const struct sockaddr_nl *from, struct msghdr *message)
+{
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(message);
+        struct ucred sender;
+
+        if (!uevents->of_udev)
+                return from->nl_pid == 0;
+        if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
+                return false;
+        memcpy(&sender, CMSG_DATA(cmsg), sizeof sender);
+        return sender.uid == 0;
 }
 
 static void on_readable(LoopSource *source, uint32_t events, void *userdata)
@@ -59,38 +85,49 @@ static void on_readable(LoopSource *source, uint32_t events, void *userdata)
         for (int i = 0; i < RECEIVE_MAX; i++) {
                 char text[EVENT_MAX + 1];
                 struct sockaddr_nl from = { 0 };
+                _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
                 struct iovec part = { text, sizeof text - 1 };
                 struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part,
-                                          .msg_iovlen = 1 };
+                                          .msg_iovlen = 1, .msg_control = uevents->of_udev ? control : NULL,
+                                          .msg_controllen = uevents->of_udev ? sizeof control : 0 };
                 ssize_t n = recvmsg(uevents->fd, &message, 0);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && errno == ENOBUFS) {
-                        uevents->happened(NULL, NULL, uevents->userdata);
+                        uevents->happened(NULL, uevents->userdata);
                         continue;
                 }
                 if (n < 0)
                         return;
                 text[n] = '\0';
-                /* Anybody may write to this group in the hope that we believe it; the kernel has no port. */
-                if (from.nl_pid == 0)
+                if (!is_trusted(uevents, &from, &message))
+                        continue;
+                if (message.msg_flags & MSG_TRUNC)
+                        uevents->happened(NULL, uevents->userdata);
+                else
                         take_event(uevents, text, (size_t)n);
         }
 }
 
 int uevents_new(Loop *loop, const char *subsystem, UeventsHappened happened, void *userdata, Uevents **ret_uevents)
 {
-        const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = GROUP_KERNEL };
         _cleanup_(uevents_freep) Uevents *uevents = calloc(1, sizeof *uevents);
+        struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = GROUP_KERNEL };
+        const int on = 1;
         int r;
 
         if (!uevents)
                 return -ENOMEM;
         *uevents = (Uevents){ .loop = loop, .source = LOOP_SOURCE_INIT, .fd = -1, .subsystem = subsystem,
-                              .happened = happened, .userdata = userdata };
+                              .happened = happened, .userdata = userdata,
+                              .of_udev = !subsystem && access(UDEV_RUNS, F_OK) == 0 };
+        if (uevents->of_udev)
+                address.nl_groups = GROUP_UDEV;
         uevents->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-        if (uevents->fd < 0 || bind(uevents->fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        if (uevents->fd < 0 ||
+            (uevents->of_udev && setsockopt(uevents->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) ||
+            bind(uevents->fd, (const struct sockaddr *)&address, sizeof address) < 0)
                 return -errno;
         r = loop_add(loop, &uevents->source, uevents->fd, EPOLLIN, on_readable, uevents);
         if (r < 0)

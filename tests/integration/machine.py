@@ -165,6 +165,10 @@ class Testbed:
     def add(self, subsystem, name, **attributes):
         return self.ask('add', subsystem, name, attributes)
 
+    def add_device(self, subsystem, name, **properties):
+        """One that has properties, as udev knows them."""
+        return self.ask('add_device', subsystem, name, properties)
+
     def set(self, path, **attributes):
         """Changes attributes, and has the kernel say so."""
         self.ask('set', path, attributes)
@@ -212,6 +216,10 @@ class Machine(Running):
     def add_bus(self, **options):
         self.bus = Bus(**options)
         self.addCleanup(self.bus.close)
+
+    def inside(self, *command):
+        """Runs a program where the broker lives."""
+        subprocess.run(['nsenter', self.namespace, *command], check=True, capture_output=True)
 
     def ip(self, *commands):
         """Runs ip(8) where the broker lives; one text for each command."""

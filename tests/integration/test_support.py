@@ -49,6 +49,8 @@ PROPERTIES = {
     'calendar': {'expression': ('s', 'daily')},
     'SystemTrigger': {'type': ('s', 'InternetAvailable')},
     'CustomSystemEventTrigger': {'id': ('s', 'ready')},
+    'DeviceConnectionChangeTrigger': {'device': ('s', '/dev/nothing')},
+    'DeviceWatcherTrigger': {'match': ('as', ['SUBSYSTEM=usb'])},
     'StorageLibraryContentChangedTrigger': {'paths': ('as', ['/nowhere'])},
 }
 

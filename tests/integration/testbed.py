@@ -22,6 +22,8 @@ def main():
         answer = None
         if command == 'add':
             answer = testbed.add_device(args[0], args[1], None, flat(args[2]), [])
+        elif command == 'add_device':
+            answer = testbed.add_device(args[0], args[1], None, [], flat(args[2]))
         elif command == 'set':
             for name, value in args[1].items():
                 testbed.set_attribute(args[0], name, value)

@@ -30,7 +30,7 @@ bool model_try_bit(World *w, EventType type, Uuid id, bool on, uint64_t token)
         }
         if (t->state != T_REGISTERED)
                 return false;
-        if (type == EVENT_SKIP && on && t->spec.trigger.kind == TRIGGER_APPLICATION) {
+        if (type == EVENT_SKIP && on && trigger_is_requested(t->spec.trigger.kind)) {
                 expect_reply(w, "4.7", token, ERROR_NOTHING_TO_SKIP);
                 return true;
         }

@@ -37,7 +37,7 @@ static uint8_t overlap_of(const TaskSpec *s)
 {
         if (s->overlap != OVERLAP_DEFAULT)
                 return s->overlap;
-        return is_timer(s) || s->trigger.kind == TRIGGER_APPLICATION ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
+        return is_timer(s) || trigger_is_requested(s->trigger.kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 
 typedef enum Verdict { QUEUED, MERGED, REFUSED_RUNNING, REFUSED_QUOTA } Verdict;
@@ -149,7 +149,7 @@ static void merge(MTask *t, MFiring *f, const Fire *fire)
                 return;
         f->number = t->last_number;
         f->run = engine_run_id(t->id, f->number);
-        if (t->spec.trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED)
+        if (trigger_collects(t->spec.trigger.kind))
                 unite(f, fire);
         else
                 put_details(f, fire);
@@ -457,7 +457,7 @@ void model_request(World *w, const Event *e)
                 return;
         }
         if (t->state == T_UNREGISTERING ||
-            (!manual && (t->spec.trigger.kind != TRIGGER_APPLICATION || !can_fire(t)))) {
+            (!manual && (!trigger_is_requested(t->spec.trigger.kind) || !can_fire(t)))) {
                 expect_refusal(w, e->token);
                 return;
         }
