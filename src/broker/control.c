@@ -43,11 +43,20 @@ static int read_executable(const Call *call, char *buf, size_t size)
         return 0;
 }
 
+/* The package of whoever is at the other end, by its file; NULL. */
+static const Package *package_of_program(Broker *broker, Call *call, const char *program)
+{
+        char path[4096];
+
+        if (program)
+                return broker_package_of_executable(broker, program);
+        return read_executable(call, path, sizeof path) < 0 ? NULL : broker_package_of_executable(broker, path);
+}
+
 const char *control_find_package(Broker *broker, Call *call, const char *name)
 {
         const Server *server = peer_userdata(call_peer(call));
         const Package *package;
-        char path[4096];
 
         if (name[0])
                 return name;
@@ -55,16 +64,14 @@ const char *control_find_package(Broker *broker, Call *call, const char *name)
                 return peer_package(call_peer(call));
         if (server)
                 return server->package;
-        if (read_executable(call, path, sizeof path) >= 0) {
-                package = broker_package_of_executable(broker, path);
-                if (package)
-                        return package->family;
-        }
+        package = package_of_program(broker, call, NULL);
+        if (package)
+                return package->family;
         bus_reply_error(call, ERROR_NO_IDENTITY, NULL);
         return NULL;
 }
 
-static void on_open(Call *call, const char *name, void *userdata)
+static void on_open(Call *call, const char *name, const char *program, void *userdata)
 {
         Broker *broker = userdata;
         _cleanup_(freep) char *folder = NULL;
@@ -81,11 +88,8 @@ static void on_open(Call *call, const char *name, void *userdata)
                 name = peer_package(call_peer(call));
         if (!name[0]) {
                 const Server *server = peer_userdata(call_peer(call));
-                const Package *package = NULL;
-                char path[4096];
+                const Package *package = server ? NULL : package_of_program(broker, call, program);
 
-                if (!server && read_executable(call, path, sizeof path) >= 0)
-                        package = broker_package_of_executable(broker, path);
                 name = server ? server->package : package ? package->family : "";
         }
         if (!peer_is_confined(call_peer(call)) && peer_set_package(call_peer(call), name) < 0) {

@@ -66,8 +66,8 @@ typedef struct BusPlan {
 } BusPlan;
 
 typedef struct BusHandlers {
-        /* Manager1. package "" is the caller's own. */
-        void (*open)(Call *call, const char *package, void *userdata);
+        /* Manager1. package "" is the caller's own. program: the caller's file; NULL: its executable. */
+        void (*open)(Call *call, const char *package, const char *program, void *userdata);
         void (*install)(Call *call, const char *folder, const char *target_name, const char *external_location,
                         void *userdata);
         void (*remove)(Call *call, const char *package, void *userdata);

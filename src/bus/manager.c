@@ -35,24 +35,22 @@ static uint32_t read_limit(Reader *r, Refusal *refusal)
         return limit;
 }
 
-static void no_options(Reader *r, Refusal *refusal)
-{
-        const char *key, *type;
-
-        reader_open_array(r, "{sv}");
-        while (reader_next_option(r, &key, &type))
-                refuse(refusal, ERROR_INVALID_ARGUMENT, "there is no option \"%.64s\"", key);
-        reader_close(r);
-}
-
 static void on_open(Call *call, Reader *r)
 {
-        const char *package = reader_get_string(r);
+        const char *package = reader_get_string(r), *program = NULL, *key, *type;
         Refusal refusal = { 0 };
 
-        no_options(r, &refusal);
+        reader_open_array(r, "{sv}");
+        while (reader_next_option(r, &key, &type)) {
+                if (strcmp(key, "program") == 0 && strcmp(type, "s") == 0)
+                        program = reader_get_string(r);
+                else
+                        refuse(&refusal, ERROR_INVALID_ARGUMENT, "there is no option \"%.64s\" of the type '%.16s'",
+                               key, type);
+        }
+        reader_close(r);
         if (!refused(call, &refusal))
-                HANDLE(call, open, package);
+                HANDLE(call, open, package, program);
 }
 
 static void on_install(Call *call, Reader *r)

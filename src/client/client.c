@@ -20,6 +20,8 @@
 
 #define OPEN_FLAGS (BGT_NO_THREADS | BGT_SYSTEM | BGT_NO_AUTOSTART)
 
+const char *client_program;
+
 /* The process's own connection. */
 static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
 static bgt *own;

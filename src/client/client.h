@@ -133,6 +133,12 @@ struct bgt {
 
 /* client.c. */
 
+/*
+ * The file of the program, where that is not /proc/self/exe; the broker finds its package by it. NULL: it is that. To
+ * be set before anything is opened.
+ */
+extern const char *client_program;
+
 /* The connection that an argument stands for, opened if need be; NULL, and the error is set, if it cannot be used. */
 bgt *client_use(bgt *b);
 bgt *client_ref(bgt *b);

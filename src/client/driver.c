@@ -24,6 +24,8 @@
 /* Threads beyond this number end when they have nothing to do. */
 #define PARKED_MAX 4
 
+int (*driver_start_thread)(void *(*main)(void *), void *userdata);
+
 static uint64_t now_usec(void)
 {
         return clock_now_usec(CLOCK_MONOTONIC);
@@ -340,7 +342,7 @@ static int thread_attr_init(pthread_attr_t *attr)
         return 0;
 }
 
-static int thread_new(bgt *b)
+static int start_plain_thread(void *(*main)(void *), void *userdata)
 {
         pthread_attr_t attr;
         sigset_t all, old;
@@ -352,12 +354,20 @@ static int thread_new(bgt *b)
                 return r;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = pthread_create(&thread, &attr, thread_main, client_ref(b));
+        r = pthread_create(&thread, &attr, main, userdata);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
         pthread_attr_destroy(&attr);
-        if (r != 0) {
+        return -r;
+}
+
+static int thread_new(bgt *b)
+{
+        int r;
+
+        r = (driver_start_thread ? driver_start_thread : start_plain_thread)(thread_main, client_ref(b));
+        if (r < 0) {
                 client_unref(b);
-                return -r;
+                return r;
         }
         b->n_threads++;
         return 0;

@@ -44,5 +44,12 @@ int driver_need_threads(bgt *b, unsigned n);
 /* Waits until no thread drives the loop, and wakes the parked ones to their end; state is LINK_CLOSED. */
 void driver_stop(bgt *b);
 
+/*
+ * How threads of the library are made, where they must be of a kind that POSIX does not know: runs main(userdata) on a
+ * new one, with a stack of 1 MiB or more; 0 or negative errno. NULL: a plain thread with all signals blocked. To be
+ * set before anything is opened.
+ */
+extern int (*driver_start_thread)(void *(*main)(void *), void *userdata);
+
 /* A condition on the clock that driver_wait() uses. */
 void driver_cond_init(pthread_cond_t *cond);

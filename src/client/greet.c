@@ -60,7 +60,9 @@ static int send_open(bgt *b)
 {
         interface_start_call(&b->writer, CLIENT_PATH, &manager1_interface, MANAGER1_METHOD_OPEN);
         writer_put_string(&b->writer, b->package);
-        writer_open_array(&b->writer, NULL);
+        writer_open_array(&b->writer, "{sv}");
+        if (client_program)
+                writer_put_option_string(&b->writer, "program", client_program);
         writer_close(&b->writer);
         return connection_call(b->connection, &b->writer, on_open, b, NULL);
 }
