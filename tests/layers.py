@@ -24,6 +24,7 @@ ARROWS = {
     'cli': ('base', 'dbus', 'calendar', 'client', 'manifest', 'public'),
     'testkit': ('base', 'public'),
     'winrt': ('base', 'public'),
+    'wine': ('base', 'client', 'winrt', 'public'),
     'command': ('base', 'dbus', 'client', 'public'),
 }
 # The libraries, and the only room that knows each.

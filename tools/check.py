@@ -97,6 +97,8 @@ def arguments():
     parser.add_argument('--quick', action='store_true', help='only the first stage')
     parser.add_argument('--long', action='store_true',
                         help=f'also the suite long, and {LONG_FACTOR} times the seeds, kills and rounds: takes hours')
+    parser.add_argument('--wine', action='store_true',
+                        help='install Wine and MinGW if they are missing, so that the tests with them run')
     parser.add_argument('--stage', action='append', choices=[stage.name for stage in STAGES], metavar='STAGE',
                         help='only this stage; may be repeated: ' + ', '.join(stage.name for stage in STAGES))
     parser.add_argument('--suite', action='append', default=[],

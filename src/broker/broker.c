@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "broker/confine.h"
 #include "broker/listen-fds.h"
+#include "broker/wine.h"
 
 #define SHUTDOWN_USEC (8 * USEC_PER_SEC)
 #define FLUSH_USEC (10 * USEC_PER_SEC)
@@ -410,6 +411,7 @@ int broker_new(const BrokerOptions *options, Broker **ret_broker)
         list_init(&broker->queue);
         list_init(&broker->packages);
         list_init(&broker->servers);
+        list_init(&broker->wine_hosts);
         list_init(&broker->batches);
         list_init(&broker->questions);
         list_init(&broker->advances);
@@ -468,6 +470,7 @@ Broker *broker_free(Broker *broker)
         broker_history_done(broker);
         list_for_each_safe(i, &broker->servers)
                 broker_server_free(list_entry(i, Server, node));
+        broker_wine_done(broker);
         if (!broker->bus && broker->listen_fd > 0)
                 safe_close(broker->listen_fd);
         broker_failures_free(broker);

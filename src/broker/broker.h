@@ -58,6 +58,8 @@ struct Package {
         uint64_t removing;      /* token of the removal that waits for its commit */
 };
 
+typedef struct WineHost WineHost;
+
 /* A process that serves, or is being started to. */
 struct Server {
         ListNode node;
@@ -74,6 +76,8 @@ struct Server {
         bool free_later;
         Process *process;       /* NULL: not spawned, or not ours to watch */
         Peer *peer;             /* NULL: not connected, or not yet again */
+        WineHost *wine;         /* it is a program of Windows: who has to do with it in Wine; NULL: nobody */
+        bool wine_waits;        /* for that one to be ready */
         int linger_fd;          /* the longest that a server without a connection may live */
         LoopSource linger_source;
 };
@@ -131,6 +135,7 @@ struct Broker {
         ListNode packages;
         Found *found;
         ListNode servers;
+        ListNode wine_hosts;
         ListNode batches;       /* of RegisterBatch calls that are not answered yet */
         uint64_t last_batch;
         ListNode questions;     /* about the history, that wait for commits */
@@ -235,6 +240,10 @@ Server *broker_server_new(Broker *broker, uint64_t id, const char *package, uint
 void broker_server_free(Server *server);
 /* command: the task whose supervisor it is to be; null: the ExeServer of the package. */
 void broker_server_launch(Broker *broker, uint64_t id, const char *package, uint32_t exe_server, Uuid command);
+/* Goes on with the launch of a server that has waited; error: it cannot be started. */
+void broker_server_launch_on(Server *server, int error);
+/* To the whole tree of the server; SIGTERM to a program of Windows in the way that it knows. */
+void broker_server_signal(Server *server, int number);
 void broker_server_process_ended(Process *process, const ProcessResult *result, void *userdata);
 void broker_server_peer_gone(Broker *broker, Peer *peer);
 /* It has a connection again. */

@@ -109,8 +109,8 @@ static void carry_signal(Broker *broker, const Effect *effect)
 {
         Server *server = broker_server_find(broker, effect->signal.server);
 
-        if (server && server->process)
-                (void)process_signal_tree(server->process, effect->signal.number);
+        if (server)
+                broker_server_signal(server, effect->signal.number);
 }
 
 static void carry_check_traced(Broker *broker, const Effect *effect)

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "broker/broker.h"
 #include "broker/confine.h"
+#include "broker/wine.h"
 
 /* A launched server that closes its connection and lives has this long to exit before it is told to. */
 #define LINGER_USEC (2 * USEC_PER_SEC)
@@ -56,6 +57,7 @@ void broker_server_free(Server *server)
                 peer_set_userdata(server->peer, NULL);
                 peer_free(server->peer);
         }
+        broker_wine_ended(server);
         process_free(server->process);
         loop_remove(&server->broker->loop, &server->linger_source);
         safe_close(server->linger_fd);
@@ -99,22 +101,32 @@ static int spawn(Broker *broker, Server *server, const Package *package)
         _cleanup_(package_confinement_done) PackageConfinement confinement = { 0 };
         _cleanup_(freep) char *bus = NULL, *name = NULL, *folder = NULL;
         bool confined = broker_package_is_confined(package);
+        _cleanup_(freep) char *loader = NULL, *prefix = NULL, *debug = NULL;
         _cleanup_(freep) char **arguments = NULL;
         _cleanup_(freep) char **argv = NULL;
-        char log_id[SERVER_LOG_ID_MAX];
+        char log_id[SERVER_LOG_ID_MAX], *wine[2] = { NULL, NULL };
         LaunchStep step;
-        int n, r;
+        int n, r, first = 0;
 
         n = manifest_split_arguments(exe->arguments, &arguments);
         if (n < 0)
                 return n;
-        argv = calloc((size_t)n + 2, sizeof *argv);
+        if (exe->is_pe) {
+                r = broker_wine_command(broker, package, &loader, wine);
+                if (r < 0)
+                        return r;
+                prefix = wine[0];
+                debug = wine[1];
+        }
+        argv = calloc((size_t)n + 3, sizeof *argv);
         if (!argv || !local || asprintf(&bus, "BGTASK_BUS=%s", confined ? CONFINED_BUS : broker->paths.bus) < 0 ||
             asprintf(&name, "BGTASK_PACKAGE=%s", server->package) < 0 ||
             asprintf(&folder, "BGTASK_LOCAL_FOLDER=%s", local) < 0)
                 return -ENOMEM;
-        argv[0] = exe->path;
-        memcpy(argv + 1, arguments, (size_t)n * sizeof *argv);
+        if (loader)
+                argv[first++] = loader;
+        argv[first++] = exe->path;
+        memcpy(argv + first, arguments, (size_t)n * sizeof *argv);
         if (confined) {
                 r = broker_confine(broker, package, local, &confinement);
                 if (r < 0)
@@ -123,10 +135,10 @@ static int spawn(Broker *broker, Server *server, const Package *package)
         r = launcher_spawn(broker->launcher,
                            &(LaunchSpec){
                                    .id = broker_server_log_id(server->package, server->id, log_id),
-                                   .executable = exe->path,
+                                   .executable = argv[0],
                                    .argv = argv,
                                    .cwd = package->folder,
-                                   .environment = (const char *const[]){ bus, name, folder, NULL },
+                                   .environment = (const char *const[]){ bus, name, folder, prefix, debug, NULL },
                                    .socket = true,
                                    .limits = broker_default_limits(broker),
                                    .confinement = confined ? &confinement.launch : NULL,
@@ -139,12 +151,52 @@ static int spawn(Broker *broker, Server *server, const Package *package)
         return r;
 }
 
+/* Its process, and its connection. */
+static int start(Server *server, const Package *package, Uuid command)
+{
+        bool confined = uuid_is_null(command) && broker_package_is_confined(package);
+        Broker *broker = server->broker;
+        int fd, r = -ENOENT;
+
+        if (!uuid_is_null(command))
+                r = broker_command_spawn(broker, server, command);
+        else if (package && package->manifest && server->exe_server < package->manifest->n_servers)
+                r = spawn(broker, server, package);
+        if (r < 0)
+                return r;
+        fd = process_take_fd(server->process);
+        r = bus_add_server(broker->bus, fd, confined ? server->package : NULL, server, &server->peer);
+        if (r < 0) {
+                safe_close(fd);
+                (void)process_signal_tree(server->process, SIGKILL);
+        }
+        return r;
+}
+
+static void tell_started(Server *server, int r)
+{
+        Broker *broker = server->broker;
+
+        if (r >= 0)
+                broker_server_record(broker, server);
+        else
+                broker_server_unrecord(broker, server);
+        feed_spawn(broker, server, r);
+        if (r < 0 && !server->process)
+                broker_server_free(server);
+}
+
+static bool is_program_of_windows(const Package *package, uint32_t exe_server)
+{
+        return package && package->manifest && exe_server < package->manifest->n_servers &&
+                package->manifest->servers[exe_server].is_pe;
+}
+
 void broker_server_launch(Broker *broker, uint64_t id, const char *package_name, uint32_t exe_server, Uuid command)
 {
         const Package *package = broker_package_find(broker, package_name);
         Server *server = broker_server_new(broker, id, package_name, exe_server, true);
-        bool confined = uuid_is_null(command) && broker_package_is_confined(package);
-        int fd, r = -ENOENT;
+        int r;
 
         if (!server) {
                 const Server nobody = { .id = id };
@@ -154,25 +206,34 @@ void broker_server_launch(Broker *broker, uint64_t id, const char *package_name,
         }
         /* Before it is there: if we are killed in between, the next broker looks for it. */
         broker_server_record(broker, server);
-        if (!uuid_is_null(command))
-                r = broker_command_spawn(broker, server, command);
-        else if (package && package->manifest && exe_server < package->manifest->n_servers)
-                r = spawn(broker, server, package);
-        if (r >= 0) {
-                fd = process_take_fd(server->process);
-                r = bus_add_server(broker->bus, fd, confined ? server->package : NULL, server, &server->peer);
-                if (r < 0) {
-                        safe_close(fd);
-                        (void)process_signal_tree(server->process, SIGKILL);
-                }
+        if (uuid_is_null(command) && is_program_of_windows(package, exe_server)) {
+                r = broker_wine_prepare(server, package);
+                if (r <= 0)
+                        broker_server_launch_on(server, r);
+                return;
         }
-        if (r >= 0)
-                broker_server_record(broker, server);
-        else
-                broker_server_unrecord(broker, server);
-        feed_spawn(broker, server, r);
-        if (r < 0 && !server->process)
-                broker_server_free(server);
+        tell_started(server, start(server, package, command));
+}
+
+void broker_server_launch_on(Server *server, int error)
+{
+        const Package *package = broker_package_find(server->broker, server->package);
+
+        /* The package may have become another one meanwhile. */
+        if (error >= 0 && !is_program_of_windows(package, server->exe_server))
+                error = -ENOENT;
+        if (error >= 0)
+                error = start(server, package, UUID_NULL);
+        if (error >= 0)
+                broker_wine_started(server, package);
+        tell_started(server, error);
+}
+
+void broker_server_signal(Server *server, int number)
+{
+        if (!server->process || (number == SIGTERM && broker_wine_end(server)))
+                return;
+        (void)process_signal_tree(server->process, number);
 }
 
 static void feed_gone(Server *server, const ProcessResult *result)
@@ -200,7 +261,7 @@ void broker_server_process_ended(Process *process, const ProcessResult *result, 
         Server *server = process_userdata(process);
         Broker *broker = userdata;
 
-        if (broker_failure_command_ended(broker, process, result))
+        if (broker_failure_command_ended(broker, process, result) || broker_wine_host_ended(broker, process, result))
                 return;
         /* What it wrote before it ended counts, whichever of the two the loop saw first. */
         if (server->peer)
@@ -210,6 +271,7 @@ void broker_server_process_ended(Process *process, const ProcessResult *result, 
                 server->peer = peer_free(server->peer);
         }
         server->ended = true;
+        broker_wine_ended(server);
         feed_gone(server, result);
         if (server->released)
                 broker_server_free(server);
@@ -225,7 +287,7 @@ static void on_linger(LoopSource *source, uint32_t events, void *userdata)
 
         if (read(server->linger_fd, &expirations, sizeof expirations) < 0)
                 return;
-        (void)process_signal_tree(server->process, server->told_to_exit ? SIGKILL : SIGTERM);
+        broker_server_signal(server, server->told_to_exit ? SIGKILL : SIGTERM);
         server->told_to_exit = true;
         (void)timerfd_settime(server->linger_fd, 0, &again, NULL);
         feed_gone(server, NULL);

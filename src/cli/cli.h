@@ -92,6 +92,7 @@ extern const Verb verb_status;
 extern const Verb verb_unregister;
 extern const Verb verb_watch;
 extern const Verb verb_why;
+extern const Verb verb_wine;
 
 /*
  * Reads the options of a verb, those that all have (--json, --package, --system, --help) and its own. Returns the

@@ -19,6 +19,7 @@ static const struct {
         { NULL, &verb_remove },
         { NULL, &verb_packages },
         { NULL, &verb_lint },
+        { NULL, &verb_wine },
         { "Tasks", &verb_add },
         { NULL, &verb_edit },
         { NULL, &verb_rm },

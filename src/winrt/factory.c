@@ -79,3 +79,20 @@ HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory)
         return factory ? object_query_interface(object_face(&factory->object, 0), iid, ret_factory) :
                 REGDB_E_CLASSNOTREG;
 }
+
+bool factory_name(size_t i, WCHAR *buf, size_t n_buf)
+{
+        const WCHAR *name;
+        size_t n = 0;
+
+        (void)pthread_once(&once, make_factories);
+        if (i >= n_factories)
+                return false;
+        name = factories[i].info->name;
+        do {
+                if (n == n_buf)
+                        return false;
+                buf[n] = name[n];
+        } while (name[n++]);
+        return true;
+}

@@ -19,3 +19,5 @@ extern const FactoryInfo value_factories[], builder_factories[], registration_fa
 
 /* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */
 HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory);
+/* The full name of the i-th class, with a 0 behind it. False behind the last, or if there is no room. */
+bool factory_name(size_t i, WCHAR *buf, size_t n_buf);

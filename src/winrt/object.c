@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+HRESULT (*object_query_other)(Object *object, const IID *iid, void **ret_object);
+
 bool iid_equal(const IID *a, const IID *b)
 {
         return memcmp(a, b, sizeof *a) == 0;
@@ -84,7 +86,7 @@ STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_objec
         if (i == FACES_MAX || !object->class_->faces[i].iid) {
                 if (!iid_equal(iid, &IID_IUnknown) && !iid_equal(iid, &IID_IInspectable) &&
                     !iid_equal(iid, &IID_IAgileObject))
-                        return E_NOINTERFACE;
+                        return object_query_other ? object_query_other(object, iid, ret_object) : E_NOINTERFACE;
                 i = 0;
         }
         *ret_object = object_face(object_ref(object), i);

@@ -64,6 +64,12 @@ static inline Object *object_of(const void *face)
 /* The object behind any interface pointer, if it is one of this class; NULL. */
 Object *object_of_class(void *unknown, const Class *class_);
 
+/*
+ * Asked, if it is set, for an interface that an object does not have, of which it may then make one: where the
+ * interfaces of every agile object are more than IAgileObject. E_NOINTERFACE, else as QueryInterface.
+ */
+extern HRESULT (*object_query_other)(Object *object, const IID *iid, void **ret_object);
+
 /* The first slots of every vtable. */
 STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_object);
 STDMETHODIMP_(ULONG) object_add_ref(void *self);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "wine/bridge.h"
+
+#include "client/client.h"
+#include "client/driver.h"
+#include "winrt/factory.h"
+
+void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata), const char *program)
+{
+        driver_start_thread = start_thread;
+        client_program = program;
+}
+
+int32_t bridge_get_factory(void *class_name, void **ret_factory)
+{
+        return factory_get(class_name, &IID_IActivationFactory, ret_factory);
+}
+
+int bridge_class_name(size_t i, uint16_t *buf, size_t n_buf)
+{
+        return factory_name(i, buf, n_buf);
+}
+
+int32_t bridge_register_class(const void *clsid, void *factory, uint32_t regcls)
+{
+        DWORD cookie;
+
+        /* A program that knows the folder from its environment expects that it is there. */
+        (void)bgt_local_folder(NULL);
+        return CoRegisterClassObject(clsid, factory, CLSCTX_LOCAL_SERVER, regcls, &cookie);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Between the files that know Windows' headers and those that know libbgtask: two worlds whose names are the same and
+ * whose functions are called differently. Here are plain types only, and functions of this machine's kind.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Once, before anything else: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
+ * negative errno), and the file of the program as this machine names it.
+ */
+void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata), const char *program);
+
+/* HRESULT. class_name is an HSTRING, *ret_factory an IActivationFactory. */
+int32_t bridge_get_factory(void *class_name, void **ret_factory);
+/* The full name of the i-th class; false behind the last. Ends with 0. */
+int bridge_class_name(size_t i, uint16_t *buf, size_t n_buf);
+
+/*
+ * From now on this process runs the tasks of the class: factory is an IClassFactory that any thread may call. regcls
+ * is a sum of REGCLS. HRESULT.
+ */
+int32_t bridge_register_class(const void *clsid, void *factory, uint32_t regcls);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The library that Wine loads into programs: for the classes of Windows.ApplicationModel.Background, and as the proxy
+ * and stub of IBackgroundTask. It stays once it is there, because its threads do.
+ */
+
+#define COBJMACROS
+#include <windows.h>
+
+#include <errno.h>
+#include <objbase.h>
+#include <stdlib.h>
+
+#include <activation.h>
+
+#include "wine/bridge.h"
+#include "wine/registry.h"
+
+HRESULT WINAPI Proxy_DllGetClassObject(REFCLSID clsid, REFIID iid, void **ret);
+
+char *CDECL wine_get_unix_file_name(const WCHAR *path);
+
+#define STACK_SIZE (1024 * 1024)
+
+typedef struct Start {
+        void *(*main)(void *);
+        void *userdata;
+} Start;
+
+static HMODULE this_module;
+
+static DWORD WINAPI thread_main(void *parameter)
+{
+        Start start = *(Start *)parameter;
+
+        free(parameter);
+        /* Once for the thread: it calls factories and delegates. */
+        CoInitializeEx(NULL, COINIT_MULTITHREADED);
+        (void)start.main(start.userdata);
+        CoUninitialize();
+        return 0;
+}
+
+/* A delegate that is called on a thread which Wine has not made dies of it. */
+static int start_thread(void *(*main)(void *), void *userdata)
+{
+        Start *start = malloc(sizeof *start);
+        HANDLE thread;
+
+        if (!start)
+                return -ENOMEM;
+        *start = (Start){ main, userdata };
+        thread = CreateThread(NULL, STACK_SIZE, thread_main, start, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+        if (!thread) {
+                free(start);
+                return -EAGAIN;
+        }
+        CloseHandle(thread);
+        return 0;
+}
+
+/* Kept as long as the process lives. */
+static char *find_program(void)
+{
+        WCHAR path[4096];
+        DWORD n = GetModuleFileNameW(NULL, path, 4096);
+
+        return n > 0 && n < 4096 ? wine_get_unix_file_name(path) : NULL;
+}
+
+BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
+{
+        HMODULE pinned;
+
+        if (reason != DLL_PROCESS_ATTACH)
+                return TRUE;
+        this_module = instance;
+        DisableThreadLibraryCalls(instance);
+        GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (WCHAR *)&DllMain,
+                           &pinned);
+        bridge_init(start_thread, find_program());
+        return TRUE;
+}
+
+HRESULT WINAPI DllGetActivationFactory(HSTRING class_name, IActivationFactory **ret_factory)
+{
+        if (!ret_factory)
+                return E_POINTER;
+        return bridge_get_factory(class_name, (void **)ret_factory);
+}
+
+HRESULT WINAPI DllGetClassObject(REFCLSID clsid, REFIID iid, void **ret)
+{
+        return Proxy_DllGetClassObject(clsid, iid, ret);
+}
+
+HRESULT WINAPI DllCanUnloadNow(void)
+{
+        return S_FALSE;
+}
+
+HRESULT WINAPI DllRegisterServer(void)
+{
+        return registry_add(this_module);
+}
+
+HRESULT WINAPI DllUnregisterServer(void)
+{
+        return registry_remove();
+}
