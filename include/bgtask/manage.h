@@ -46,10 +46,11 @@ void bgt_list_free(bgt_list *list);
 int bgt_list_packages(bgt *b, bgt_list **ret);
 /*
  * name and group may be NULL: any; group "": only those in none. task:s, package:s, name:s,
- * trigger:r, conditions:S, clsid:s, group:s, registered:u, paused:b, skip-next:b, state:s, pending:u, live:u,
- * next-earliest:u, next-latest:u, last-fired:u, and the options that were set: entry-point:s,
- * cancel-on-condition-loss:b, network-requested:b, overlap:s, catch-up:s, catch-up-window:u,
- * rerun:s, retry-max:u, retry-backoff:u, time-limit:u, expires:u, deadline:u.
+ * trigger:r, conditions:S, clsid:s, group:s, registered:u, paused:b, package-paused-since:u (if it
+ * is), skip-next:b, state:s, pending:u, live:u, next-earliest:u, next-latest:u, last-fired:u, and
+ * the options that were set: entry-point:s, cancel-on-condition-loss:b, network-requested:b,
+ * overlap:s, catch-up:s, catch-up-window:u, rerun:s, retry-max:u, retry-backoff:u, time-limit:u,
+ * expires:u, deadline:u.
  */
 int bgt_list_tasks(bgt *b, const char *package, const char *name, const char *group, bgt_list **ret);
 /*
@@ -95,6 +96,11 @@ int bgt_package_install(bgt *b, const char *folder, const bgt_record *options, b
  * -ENOENT.
  */
 int bgt_package_remove(bgt *b, const char *package);
+/*
+ * Holds all tasks of a package, or of a label of command tasks, also those that are registered later: none starts, and
+ * their firings are kept. An update does not end it. -ENOENT.
+ */
+int bgt_package_pause(bgt *b, const char *package, bool paused);
 
 /* Tasks and runs. */
 

@@ -143,6 +143,8 @@ typedef struct RunInfo {
 typedef struct TaskInfo {
         TaskRow row;
         bool unregistering;
+        bool package_paused;
+        uint64_t package_paused_real_usec; /* since when */
         uint32_t n_pending;
         uint32_t n_live;
         uint64_t next_earliest_boot_usec;  /* timers; USEC_INFINITY: none */

@@ -58,6 +58,13 @@ static void carry_store(Broker *broker, const Effect *effect)
         case EFFECT_STORE_PACKAGE:
                 broker_package_stored(broker, effect->store.package.name, effect->store.package.token);
                 break;
+        case EFFECT_STORE_PACKAGE_PAUSE:
+                if (effect->store.package.paused)
+                        (void)store_put_pause(broker->store, effect->store.package.name,
+                                              effect->store.package.since_real_usec);
+                else
+                        (void)store_delete_pause(broker->store, effect->store.package.name);
+                break;
         case EFFECT_STORE_PACKAGE_GONE:
                 (void)store_delete_package(broker->store, effect->store.package.name);
                 break;

@@ -367,6 +367,16 @@ static void on_pause(Call *call, Uuid task, bool paused, void *userdata)
         broker_feed(broker, &event);
 }
 
+static void on_pause_package(Call *call, const char *package, bool paused, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_PAUSE_PACKAGE, call_token(call));
+
+        event.package.name = package;
+        event.package.paused = paused;
+        broker_feed(broker, &event);
+}
+
 static void on_skip(Call *call, Uuid task, bool skip, void *userdata)
 {
         Broker *broker = userdata;
@@ -541,6 +551,7 @@ void control_set_handlers(BusHandlers *handlers)
         handlers->cancel_run = on_cancel_run;
         handlers->pause = on_pause;
         handlers->skip = on_skip;
+        handlers->pause_package = on_pause_package;
         handlers->shutdown = on_shutdown;
 }
 

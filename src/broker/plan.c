@@ -224,8 +224,12 @@ static int restore_zone(void *userdata, const Event *event)
 
 static int restore_task(Plan *plan, const TaskInfo *task)
 {
-        Event event = event_of(plan, EVENT_RESTORE_TASK);
+        Event event = event_of(plan, EVENT_RESTORE_TASK), pause = event_of(plan, EVENT_RESTORE_PACKAGE_PAUSE);
 
+        pause.package.name = task->row.spec.package;
+        pause.package.since_real_usec = task->package_paused_real_usec;
+        if (task->package_paused && feed(plan, &pause) < 0)
+                return plan->error;
         event.task_row = &task->row;
         return task->unregistering ? 0 : feed(plan, &event);
 }

@@ -97,6 +97,8 @@ static void describe(const Event *event, char *buf, size_t size)
         case EVENT_RESTORE_PACKAGE:
         case EVENT_INSTALL:
         case EVENT_REMOVE:
+        case EVENT_PAUSE_PACKAGE:
+        case EVENT_RESTORE_PACKAGE_PAUSE:
                 snprintf(buf, size, "%s", event->package.name);
                 break;
         case EVENT_RESTORE_TASK:

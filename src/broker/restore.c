@@ -36,6 +36,17 @@ static int restore_package(const StorePackage *row, void *userdata)
         return broker_package_restore(restore->broker, row);
 }
 
+static int restore_paused(const char *package, uint64_t since_real_usec, void *userdata)
+{
+        const Restore *restore = userdata;
+        Event event = restore_event(restore, EVENT_RESTORE_PACKAGE_PAUSE);
+
+        event.package.name = package;
+        event.package.since_real_usec = since_real_usec;
+        broker_feed(restore->broker, &event);
+        return 0;
+}
+
 static int restore_task(const TaskRow *row, void *userdata)
 {
         const Restore *restore = userdata;
@@ -160,8 +171,15 @@ uint64_t broker_last_server(Broker *broker)
 int broker_restore(Broker *broker)
 {
         Restore restore = { broker, clock_now(broker->clock) };
-        const StoreLoader loader = { restore_package, restore_task, restore_pending, restore_level, &restore,
-                                     expect_tasks };
+        const StoreLoader loader = {
+                .package = restore_package,
+                .paused = restore_paused,
+                .task = restore_task,
+                .pending = restore_pending,
+                .level = restore_level,
+                .userdata = &restore,
+                .expect = expect_tasks,
+        };
         const LedgerLoader ledger_loader = { restore_server, restore_run, broker };
         ServerIds ids = { 0 };
         const LedgerLoader id_loader = { collect_id, ignore_run, &ids };

@@ -50,6 +50,7 @@ static void put_server(Writer *w, const ManifestServer *server)
 void show_put_package(const Broker *broker, Writer *w, const Package *package)
 {
         const Manifest *manifest = package->manifest;
+        uint64_t since;
 
         writer_put_option_string(w, "version", manifest ? manifest->version : "");
         writer_put_option_string(w, "folder", package->folder);
@@ -71,6 +72,8 @@ void show_put_package(const Broker *broker, Writer *w, const Package *package)
         writer_close(w);
         writer_put_option_uint64(w, "installed", package->installed_real_usec);
         writer_put_option_uint32(w, "tasks", (uint32_t)engine_count_tasks(broker->engine, package->family));
+        if (engine_get_package_pause(broker->engine, package->family, &since))
+                writer_put_option_uint64(w, "paused-since", since);
         if (package->problem)
                 writer_put_option_string(w, "problem", package->problem);
 }

@@ -169,6 +169,14 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "it is paused");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX,
                          "resume it with 'bgtask resume', or run it once with 'bgtask run'");
+        } else if (why->code == WHY_PACKAGE_PAUSED) {
+                char since[32];
+
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its package %s is paused since %s",
+                         task->row.spec.package, format_time(why->since_real_usec, since, sizeof since));
+                snprintf(reason->remedy, WHY_SENTENCE_MAX,
+                         "resume it with 'bgtask resume --package %s', or run it once with 'bgtask run'",
+                         task->row.spec.package);
         } else if (why->code == WHY_SKIP_NEXT) {
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "the next time that its trigger fires is skipped");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "'bgtask skip --undo' has it run all the same");

@@ -93,6 +93,7 @@ typedef struct BusHandlers {
         void (*cancel_run)(Call *call, Uuid run, uint32_t reason, void *userdata);
         void (*pause)(Call *call, Uuid task, bool paused, void *userdata);
         void (*skip)(Call *call, Uuid task, bool skip, void *userdata);
+        void (*pause_package)(Call *call, const char *package, bool paused, void *userdata);
         void (*watch)(Call *call, const char *package, const char *task, bool on, void *userdata);
         void (*read_log)(Call *call, Uuid task, const char *run, const char *cursor, uint32_t limit, void *userdata);
         void (*status)(Call *call, void *userdata);

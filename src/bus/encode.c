@@ -36,7 +36,7 @@ static const char *task_state(const TaskInfo *task)
                 return "unregistering";
         if (task->n_live > 0)
                 return "live";
-        if (task->row.paused)
+        if (task->row.paused || task->package_paused)
                 return "paused";
         return task->n_pending > 0 ? "pending" : "waiting";
 }
@@ -54,6 +54,7 @@ void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_
         writer_put_option_uint64(w, "registered", task->row.registered_real_usec);
         writer_put_option_bool(w, "paused", task->row.paused);
         writer_put_option_bool(w, "skip-next", task->row.skip_next);
+        put_known(w, "package-paused-since", task->package_paused_real_usec);
         writer_put_option_string(w, "state", task_state(task));
         writer_put_option_uint32(w, "pending", task->n_pending);
         writer_put_option_uint32(w, "live", task->n_live);

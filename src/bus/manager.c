@@ -79,6 +79,13 @@ static void on_remove(Call *call, Reader *r)
         HANDLE(call, remove, reader_get_string(r));
 }
 
+static void on_pause_package(Call *call, Reader *r)
+{
+        const char *package = reader_get_string(r);
+
+        HANDLE(call, pause_package, package, reader_get_bool(r));
+}
+
 static void on_list_packages(Call *call, Reader *r)
 {
         const char *cursor = reader_get_string(r);
@@ -392,6 +399,7 @@ DEFINE_HANDLER(on_open);
 DEFINE_HANDLER(on_install);
 DEFINE_HANDLER(on_remove);
 DEFINE_HANDLER(on_list_packages);
+DEFINE_HANDLER(on_pause_package);
 DEFINE_HANDLER(on_register);
 DEFINE_HANDLER(on_register_batch);
 DEFINE_HANDLER(on_unregister);
@@ -421,6 +429,7 @@ const DispatchHandler manager_handlers[_MANAGER1_METHOD_MAX] = {
         [MANAGER1_METHOD_INSTALL_PACKAGE] = on_install_call,
         [MANAGER1_METHOD_REMOVE_PACKAGE] = on_remove_call,
         [MANAGER1_METHOD_LIST_PACKAGES] = on_list_packages_call,
+        [MANAGER1_METHOD_PAUSE_PACKAGE] = on_pause_package_call,
         [MANAGER1_METHOD_REGISTER] = on_register_call,
         [MANAGER1_METHOD_REGISTER_BATCH] = on_register_batch_call,
         [MANAGER1_METHOD_UNREGISTER] = on_unregister_call,

@@ -18,8 +18,8 @@ static const char help[] =
 /* Of a row of the list: what a task is, not what it is doing. */
 static json_t *definition(const bgt_record *row)
 {
-        static const char *const state[] = { "task", "registered", "state", "pending", "live", "next-earliest",
-                                             "next-latest", "last-fired" };
+        static const char *const state[] = { "task", "registered", "state", "package-paused-since", "pending", "live",
+                                             "next-earliest", "next-latest", "last-fired" };
         json_t *json = json_of_record(row);
 
         for (size_t i = 0; i < ELEMENTSOF(state); i++)

@@ -15,7 +15,7 @@ static int print(Cli *cli, bgt_list *list)
 {
         Table *table = table_new((const char *const[]){ "PACKAGE", "VERSION", "CLASSES", "TASKS", "FOLDER" }, 5);
         const bgt_record *row;
-        char n_classes[24], n_tasks[24];
+        char n_classes[24], n_tasks[40];
         size_t n;
         int r = 0;
 
@@ -24,7 +24,8 @@ static int print(Cli *cli, bgt_list *list)
 
                 bgt_record_records(row, "classes", &n);
                 snprintf(n_classes, sizeof n_classes, "%zu", n);
-                snprintf(n_tasks, sizeof n_tasks, "%" PRIu64, bgt_record_uint(row, "tasks", 0));
+                snprintf(n_tasks, sizeof n_tasks, "%" PRIu64 "%s", bgt_record_uint(row, "tasks", 0),
+                         bgt_record_uint(row, "paused-since", 0) > 0 ? " (paused)" : "");
                 table_add(table, (const char *const[]){ bgt_record_string(row, "package"), version ? version : "",
                                                         n_classes, n_tasks, folder ? folder : "" });
         }

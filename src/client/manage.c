@@ -73,6 +73,13 @@ int bgt_package_remove(bgt *b, const char *package)
         return call_with(&call, b, MANAGER1_METHOD_REMOVE_PACKAGE, package, 0, 0);
 }
 
+int bgt_package_pause(bgt *b, const char *package, bool paused)
+{
+        _cleanup_(call_done) Call call;
+
+        return call_with(&call, b, MANAGER1_METHOD_PAUSE_PACKAGE, package, 'b', paused);
+}
+
 int bgt_task_get(bgt *b, const char *task, bgt_record **ret)
 {
         static const char *const names[] = { "package", "name", "*", NULL };

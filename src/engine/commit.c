@@ -346,6 +346,7 @@ void commit_answer(Engine *e, const Event *event)
                 break;
         case COMMIT_INSTALL:
         case COMMIT_REMOVE:
+        case COMMIT_PAUSE_PACKAGE:
                 package_committed(e, commit, error);
                 break;
         }

@@ -302,6 +302,7 @@ static void clock_stepped(Engine *e, const Event *event)
 
 static void (*const handlers[])(Engine *e, const Event *event) = {
         [EVENT_RESTORE_PACKAGE] = package_restore,
+        [EVENT_RESTORE_PACKAGE_PAUSE] = package_restore_pause,
         [EVENT_RESTORE_TASK] = restore_task,
         [EVENT_RESTORE_PENDING] = restore_pending,
         [EVENT_RESTORE_LEVEL] = condition_restore,
@@ -318,6 +319,7 @@ static void (*const handlers[])(Engine *e, const Event *event) = {
         [EVENT_UNREGISTER] = request_handle,
         [EVENT_PAUSE] = request_handle,
         [EVENT_SKIP] = request_handle,
+        [EVENT_PAUSE_PACKAGE] = request_handle,
         [EVENT_LEVEL] = condition_level,
         [EVENT_RAISE] = condition_raise,
         [EVENT_REQUEST] = firing_request,

@@ -72,6 +72,7 @@ typedef struct PackageClass {
 typedef enum EventType {
         /* At start, before anything else: what the store and the ledger hold, then EVENT_START once. */
         EVENT_RESTORE_PACKAGE,
+        EVENT_RESTORE_PACKAGE_PAUSE,
         EVENT_RESTORE_TASK,
         EVENT_RESTORE_PENDING,
         EVENT_RESTORE_LEVEL,    /* only levels of this boot id */
@@ -86,6 +87,7 @@ typedef enum EventType {
 
         EVENT_INSTALL,          /* a package, new or again */
         EVENT_REMOVE,
+        EVENT_PAUSE_PACKAGE,    /* or resume */
         EVENT_REGISTER,
         EVENT_UNREGISTER,
         EVENT_PAUSE,            /* or resume, a task */
@@ -128,15 +130,17 @@ typedef struct EventRun {
 typedef struct Event {
         EventType type;
         EngineTime time;
-        uint64_t token; /* of REGISTER, UNREGISTER, PAUSE, SKIP, INSTALL, REMOVE, REQUEST, RUN_NOW, CANCEL, CANCEL_RUN,
-                         * CLASS_*, ASK_TO_GO: comes back in EFFECT_REPLY */
+        uint64_t token; /* of REGISTER, UNREGISTER, PAUSE, SKIP, INSTALL, REMOVE, PAUSE_PACKAGE, REQUEST, RUN_NOW,
+                         * CANCEL, CANCEL_RUN, CLASS_*, ASK_TO_GO: comes back in EFFECT_REPLY */
         union {
                 struct {
                         const char *name; /* family name */
                         Uuid content;     /* identity of version and content: equal means nothing changed */
                         const PackageClass *classes;
                         size_t n_classes;
-                } package; /* RESTORE_PACKAGE, INSTALL; only name: REMOVE */
+                        bool paused;             /* PAUSE_PACKAGE */
+                        uint64_t since_real_usec; /* RESTORE_PACKAGE_PAUSE */
+                } package; /* RESTORE_PACKAGE, INSTALL; only name: REMOVE, and with it the last two */
                 struct {
                         const char *name; /* "": the local zone; a name that no expression could have is ignored */
                         const void *data; /* the TZif file; NULL: there is none (any more) */
@@ -241,7 +245,8 @@ typedef enum EffectType {
         EFFECT_STORE_RUN,        /* append to the history */
         EFFECT_STORE_LEVEL,
         EFFECT_STORE_PACKAGE,    /* put what the broker staged under this name (the token of its EVENT_INSTALL) */
-        EFFECT_STORE_PACKAGE_GONE,
+        EFFECT_STORE_PACKAGE_PAUSE, /* put, or delete */
+        EFFECT_STORE_PACKAGE_GONE, /* with its pause */
         EFFECT_LEDGER,           /* put, before the launch or send that it precedes */
         EFFECT_LEDGER_GONE,
         EFFECT_LAUNCH,
@@ -306,6 +311,8 @@ typedef struct Effect {
                                 struct {
                                         const char *name;
                                         uint64_t token;
+                                        bool paused;              /* PAUSE */
+                                        uint64_t since_real_usec; /* the same */
                                 } package;
                         };
                 } store;
@@ -388,6 +395,8 @@ size_t engine_list_tasks(const Engine *engine, const char *package, const char *
 size_t engine_count_listeners(const Engine *engine, uint8_t kind, const char *text);
 /* How many registrations a package has, those on their way to the store among them. */
 size_t engine_count_tasks(const Engine *engine, const char *package);
+/* Whether a package is paused; since when. */
+bool engine_get_package_pause(const Engine *engine, const char *package, uint64_t *ret_since_real_usec);
 /* False if it is not registered (or still registering). */
 bool engine_get_task(const Engine *engine, Uuid task, TaskInfo *ret_task);
 size_t engine_get_why(const Engine *engine, Uuid task, Why reasons[static ENGINE_WHY_MAX]);

@@ -25,6 +25,7 @@ typedef struct Walk {
 
 static const char *const event_names[] = {
         [EVENT_RESTORE_PACKAGE] = "restore-package",
+        [EVENT_RESTORE_PACKAGE_PAUSE] = "restore-package-pause",
         [EVENT_RESTORE_TASK] = "restore-task",
         [EVENT_RESTORE_PENDING] = "restore-pending",
         [EVENT_RESTORE_LEVEL] = "restore-level",
@@ -37,6 +38,7 @@ static const char *const event_names[] = {
         [EVENT_COMMITTED] = "committed",
         [EVENT_INSTALL] = "install",
         [EVENT_REMOVE] = "remove",
+        [EVENT_PAUSE_PACKAGE] = "pause-package",
         [EVENT_REGISTER] = "register",
         [EVENT_UNREGISTER] = "unregister",
         [EVENT_PAUSE] = "pause",
@@ -76,6 +78,7 @@ static const char *const effect_names[] = {
         [EFFECT_STORE_RUN] = "store-run",
         [EFFECT_STORE_LEVEL] = "store-level",
         [EFFECT_STORE_PACKAGE] = "store-package",
+        [EFFECT_STORE_PACKAGE_PAUSE] = "store-package-pause",
         [EFFECT_STORE_PACKAGE_GONE] = "store-package-gone",
         [EFFECT_LEDGER] = "ledger",
         [EFFECT_LEDGER_GONE] = "ledger-gone",
@@ -328,9 +331,13 @@ static void walk_what(Walk *w, Event *event)
 
         switch (event->type) {
         case EVENT_RESTORE_PACKAGE:
+        case EVENT_RESTORE_PACKAGE_PAUSE:
         case EVENT_INSTALL:
         case EVENT_REMOVE:
+        case EVENT_PAUSE_PACKAGE:
                 text(w, &event->package.name);
+                flag(w, &event->package.paused);
+                FIELD(w, event->package.since_real_usec);
                 FIELD(w, event->package.content);
                 list(w, (const void **)&event->package.classes, &event->package.n_classes, sizeof(PackageClass));
                 break;
@@ -503,6 +510,9 @@ static uint32_t mix_store(uint32_t digest, const Effect *effect)
                 return mix_id(digest, effect->store.run->id);
         case EFFECT_STORE_LEVEL:
                 return mix(digest, (uint64_t)effect->store.level.condition << 8 | (uint8_t)effect->store.level.level);
+        case EFFECT_STORE_PACKAGE_PAUSE:
+                digest = mix(digest, effect->store.package.paused);
+                return crc32c(digest, effect->store.package.name, strlen(effect->store.package.name));
         default:
                 return crc32c(digest, effect->store.package.name, strlen(effect->store.package.name));
         }

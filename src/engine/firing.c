@@ -357,7 +357,7 @@ void firing_request(Engine *e, const Event *event)
                 effect_reply_result(e, event->token, ERROR_INVALID_ARGUMENT, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }
-        if (!manual && task->paused) {
+        if (!manual && (task->paused || task_package(e, task)->paused)) {
                 effect_reply_result(e, event->token, ERROR_PAUSED, RESULT_DISABLED_BY_POLICY, UUID_NULL);
                 return;
         }

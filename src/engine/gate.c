@@ -144,6 +144,10 @@ uint8_t gate_first_closed(Engine *e, Run *run, Gate **ret_gate)
                 return WHY_UNREGISTERING;
         if (task->paused && !run->forced)
                 return WHY_PAUSED;
+        if (class_->package->paused && !run->forced) {
+                *ret_gate = &class_->package->resumed;
+                return WHY_PACKAGE_PAUSED;
+        }
         if (missing) {
                 unsigned c = (unsigned)__builtin_ctz(missing);
 

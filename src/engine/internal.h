@@ -240,6 +240,10 @@ struct Package {
         ListNode starts;         /* StartMarks, the oldest first */
         uint32_t n_starts;
         bool dropped;            /* waits for its memory to be freed */
+        bool paused;
+        bool pausing;            /* a commit about that is on its way */
+        uint64_t paused_real_usec;
+        Gate resumed;
         Gate start_limit;
         Alarm alarm;
         char name[];
@@ -476,6 +480,7 @@ typedef enum CommitKind {
         COMMIT_SKIP,
         COMMIT_INSTALL,
         COMMIT_REMOVE,
+        COMMIT_PAUSE_PACKAGE,
 } CommitKind;
 
 struct Commit {
@@ -485,7 +490,8 @@ struct Commit {
         uint64_t token;
         Task *task;
         Package *package;
-        bool on;                 /* PAUSE, SKIP: what the bit becomes */
+        bool on;                 /* PAUSE, SKIP, PAUSE_PACKAGE: what the bit becomes */
+        uint64_t since_real_usec; /* PAUSE_PACKAGE: when it was asked for */
         uint64_t last_number;    /* of the task when it was asked for */
         Uuid state_of;           /* a task whose state is in it without a run; null: none */
         ListNode runs;

@@ -38,6 +38,7 @@ Package *package_allocate(const char *name)
         memcpy(package->name, name, n);
         package->alarm.kind = ALARM_PACKAGE;
         gate_init(&package->start_limit, true);
+        gate_init(&package->resumed, true);
         list_init(&package->classes);
         list_init(&package->waiters);
         list_init(&package->starts);
@@ -68,7 +69,7 @@ bool package_is_installed(const Package *package)
 void package_drop(Engine *e, Package *package)
 {
         if (package->state != PACKAGE_ABSENT || package->n_servers > 0 || !list_is_empty(&package->classes) ||
-            !list_is_empty(&package->waiters) || package->dropped)
+            !list_is_empty(&package->waiters) || package->dropped || package->paused || package->pausing)
                 return;
         package->dropped = true;
         e->recent_package = NULL;
@@ -80,6 +81,7 @@ void package_drop(Engine *e, Package *package)
         }
         engine_set_alarm(e, &package->alarm, false, USEC_INFINITY);
         gate_close(&package->start_limit);
+        gate_close(&package->resumed);
         while (!list_is_empty(&package->starts)) {
                 StartMark *mark = list_entry(package->starts.next, StartMark, node);
 
@@ -165,6 +167,63 @@ void package_restore(Engine *e, const Event *event)
         declare(e, package);
 }
 
+bool package_is_busy(const Package *package)
+{
+        return (package->state != PACKAGE_ABSENT && package->state != PACKAGE_INSTALLED) || package->pausing;
+}
+
+/* Who waits for the package's tasks goes first, and is not overtaken by those that come later. */
+static bool must_wait(const Package *package)
+{
+        return package_is_busy(package) || (!list_is_empty(&package->waiters) && package->n_committing > 0);
+}
+
+static void set_pause(Engine *e, Package *package, bool paused, uint64_t since_real_usec)
+{
+        package->paused = paused;
+        package->paused_real_usec = paused ? since_real_usec : 0;
+        if (paused)
+                gate_close(&package->resumed);
+        else
+                gate_open(e, &package->resumed);
+}
+
+void package_restore_pause(Engine *e, const Event *event)
+{
+        if (event->package.name && *event->package.name)
+                set_pause(e, package_need(e, event->package.name), true, event->package.since_real_usec);
+}
+
+void package_pause(Engine *e, const Event *event)
+{
+        Package *package = event->package.name ? package_find(e, event->package.name) : NULL;
+        Commit *commit;
+        Effect *effect;
+
+        if (!package || (package->state == PACKAGE_ABSENT && package->n_tasks == 0 && !package->paused &&
+                         !package->pausing)) {
+                effect_reply(e, event->token, ERROR_NO_SUCH_PACKAGE);
+                return;
+        }
+        if (must_wait(package)) {
+                request_wait(e, event, &package->waiters);
+                return;
+        }
+        if (package->paused == event->package.paused) {
+                effect_reply(e, event->token, ERROR_NONE);
+                return;
+        }
+        commit = commit_new(e, COMMIT_PAUSE_PACKAGE, event->token);
+        commit->package = package;
+        commit->on = event->package.paused;
+        commit->since_real_usec = e->now.real_usec;
+        package->pausing = true;
+        effect = effect_store(e, EFFECT_STORE_PACKAGE_PAUSE, commit);
+        effect->store.package.name = package->name;
+        effect->store.package.paused = commit->on;
+        effect->store.package.since_real_usec = commit->since_real_usec;
+}
+
 void package_install(Engine *e, const Event *event)
 {
         Package *package;
@@ -176,8 +235,7 @@ void package_install(Engine *e, const Event *event)
                 return;
         }
         package = package_need(e, event->package.name);
-        if ((package->state != PACKAGE_ABSENT && package->state != PACKAGE_INSTALLED) ||
-            (!list_is_empty(&package->waiters) && package->n_committing > 0)) {
+        if (must_wait(package)) {
                 request_wait(e, event, &package->waiters);
                 return;
         }
@@ -219,7 +277,7 @@ void package_remove(Engine *e, const Event *event)
                 effect_reply(e, event->token, ERROR_NO_SUCH_PACKAGE);
                 return;
         }
-        if (package->state != PACKAGE_INSTALLED) {
+        if (package_is_busy(package)) {
                 request_wait(e, event, &package->waiters);
                 return;
         }
@@ -293,6 +351,7 @@ static void removed(Engine *e, Package *package, const Commit *commit, int error
         package->state = error < 0 ? PACKAGE_INSTALLED : PACKAGE_ABSENT;
         if (error < 0)
                 return;
+        set_pause(e, package, false, 0);
         declare(e, package);
         cancel_live(e, package, REASON_UNINSTALL);
         release_servers(e, package, true);
@@ -302,12 +361,17 @@ void package_committed(Engine *e, const Commit *commit, int error)
 {
         Package *package = commit->package;
 
-        if (commit->kind == COMMIT_REMOVE)
+        if (commit->kind == COMMIT_PAUSE_PACKAGE) {
+                package->pausing = false;
+                if (error >= 0)
+                        set_pause(e, package, commit->on, commit->since_real_usec);
+        } else if (commit->kind == COMMIT_REMOVE) {
                 removed(e, package, commit, error);
-        else if (error < 0)
+        } else if (error < 0) {
                 not_installed(e, package);
-        else
+        } else {
                 installed(e, package);
+        }
         if (error < 0)
                 effect_reply_store(e, commit->token, error);
         else

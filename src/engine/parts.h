@@ -374,6 +374,10 @@ Package *package_allocate(const char *name);
 bool package_is_installed(const Package *package);
 void package_drop(Engine *e, Package *package);
 void package_install(Engine *e, const Event *event);
+void package_pause(Engine *e, const Event *event);
+void package_restore_pause(Engine *e, const Event *event);
+/* A commit about the package has not been answered. */
+bool package_is_busy(const Package *package);
 void package_remove(Engine *e, const Event *event);
 void package_committed(Engine *e, const Commit *commit, int error);
 void package_restore(Engine *e, const Event *event);

@@ -12,10 +12,13 @@ static bool is_listed(const Task *task)
 static void fill_info(const Engine *e, const Task *task, TaskInfo *ret_info)
 {
         const Extra *extra = task_extra(e, task);
+        const Package *package = task_package(e, task);
         bool fired = task->last_number > 0;
 
         *ret_info = (TaskInfo){
                 .unregistering = task->state == TASK_UNREGISTERING,
+                .package_paused = package->paused,
+                .package_paused_real_usec = package->paused_real_usec,
                 .n_pending = extra ? extra->n_queue : 0,
                 .n_live = extra ? extra->n_live : 0,
                 .next_earliest_boot_usec = USEC_INFINITY,
@@ -105,6 +108,14 @@ size_t engine_count_tasks(const Engine *e, const char *package)
         const Package *known = package_find(e, package);
 
         return known ? known->n_tasks : 0;
+}
+
+bool engine_get_package_pause(const Engine *e, const char *package, uint64_t *ret_since_real_usec)
+{
+        const Package *known = package_find(e, package);
+
+        *ret_since_real_usec = known ? known->paused_real_usec : 0;
+        return known && known->paused;
 }
 
 bool engine_get_task(const Engine *e, Uuid id, TaskInfo *ret_task)

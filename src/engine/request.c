@@ -10,7 +10,7 @@
 bool request_is(EventType type)
 {
         return type == EVENT_REGISTER || type == EVENT_UNREGISTER || type == EVENT_PAUSE || type == EVENT_SKIP ||
-               type == EVENT_INSTALL || type == EVENT_REMOVE;
+               type == EVENT_INSTALL || type == EVENT_REMOVE || type == EVENT_PAUSE_PACKAGE;
 }
 
 static char *copy_text(char **p, const char *text)
@@ -76,7 +76,7 @@ Waiter *request_copy(const Event *event)
 
         if (event->type == EVENT_REGISTER)
                 return copy_register(event);
-        if (event->type == EVENT_INSTALL || event->type == EVENT_REMOVE)
+        if (event->type == EVENT_INSTALL || event->type == EVENT_REMOVE || event->type == EVENT_PAUSE_PACKAGE)
                 return copy_package(event);
         waiter = malloc(sizeof *waiter);
         if (waiter)
@@ -104,9 +104,9 @@ bool request_may_wait(const Engine *e, const Event *event)
                 return package->state == PACKAGE_REMOVING || !list_is_empty(&package->waiters) ||
                        (event->reg.spec->name && names_find_committing(e, package, event->reg.spec->name));
         default:
-                package = package_find(e, event->package.name);
+                package = event->package.name ? package_find(e, event->package.name) : NULL;
                 return package && (package->n_committing > 0 || !list_is_empty(&package->waiters) ||
-                                   (package->state != PACKAGE_ABSENT && package->state != PACKAGE_INSTALLED));
+                                   package_is_busy(package));
         }
 }
 
@@ -151,6 +151,9 @@ static void judge(Engine *e, const Event *event)
                 break;
         case EVENT_INSTALL:
                 package_install(e, event);
+                break;
+        case EVENT_PAUSE_PACKAGE:
+                package_pause(e, event);
                 break;
         default:
                 package_remove(e, event);

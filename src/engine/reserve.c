@@ -57,6 +57,8 @@ static size_t units_of_commit(const Engine *e, const Commit *commit)
         case COMMIT_INSTALL:
         case COMMIT_REMOVE:
                 return units_of_package(e, commit->package);
+        case COMMIT_PAUSE_PACKAGE:
+                return 1;
         default:
                 return units_of_name(e, task_package(e, commit->task)->name, spec_name(commit->task));
         }
@@ -189,6 +191,8 @@ static int reserve_event(Engine *e, const Event *event)
                 return dates_reserve_zone(e, event);
         case EVENT_RESTORE_PACKAGE:
                 return reserve_classes(e, event);
+        case EVENT_RESTORE_PACKAGE_PAUSE:
+                return reserve_package(e, event->package.name);
         case EVENT_RESTORE_TASK:
                 r = reserve_text(e, &event->task_row->spec);
                 if (r >= 0)

@@ -115,6 +115,15 @@ DriverReply *driver_pause(Driver *d, Uuid task, bool paused)
         return driver_ask(d, event);
 }
 
+DriverReply *driver_pause_package(Driver *d, const char *package, bool paused)
+{
+        Event event = { .type = EVENT_PAUSE_PACKAGE };
+
+        event.package.name = package;
+        event.package.paused = paused;
+        return driver_ask(d, event);
+}
+
 DriverReply *driver_skip(Driver *d, Uuid task, bool skip)
 {
         Event event = about(EVENT_SKIP, task);

@@ -110,6 +110,25 @@ static void drop_package(DriverStored *stored, const char *name)
                         stored->packages[i--] = stored->packages[--stored->n_packages];
 }
 
+static void set_pause(DriverStored *stored, const char *package, bool paused, uint64_t since_real_usec)
+{
+        size_t i = 0;
+
+        while (i < stored->n_paused && strcmp(stored->paused[i], package) != 0)
+                i++;
+        if (!paused && i == stored->n_paused)
+                return;
+        if (i == stored->n_paused)
+                stored->n_paused++;
+        if (!paused) {
+                memmove(stored->paused[i], stored->paused[--stored->n_paused], sizeof stored->paused[i]);
+                stored->paused_real_usec[i] = stored->paused_real_usec[stored->n_paused];
+                return;
+        }
+        strcpy(stored->paused[i], package);
+        stored->paused_real_usec[i] = since_real_usec;
+}
+
 static void apply(Driver *d, Change *change)
 {
         DriverStored *stored = d->stored;
@@ -150,6 +169,10 @@ static void apply(Driver *d, Change *change)
                 break;
         case EFFECT_STORE_PACKAGE_GONE:
                 drop_package(stored, change->package);
+                set_pause(stored, change->package, false, 0);
+                break;
+        case EFFECT_STORE_PACKAGE_PAUSE:
+                set_pause(stored, change->package, change->paused, change->since_real_usec);
                 break;
         default:
                 break;
@@ -214,6 +237,8 @@ void store_note_store(Driver *d, const Effect *effect)
         default:
                 strcpy(change->package, effect->store.package.name);
                 change->version = stored->staged_version;
+                change->paused = effect->store.package.paused;
+                change->since_real_usec = effect->store.package.since_real_usec;
                 break;
         }
 }

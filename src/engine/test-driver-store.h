@@ -40,6 +40,8 @@ typedef struct Change {
         int8_t level;
         char package[64];
         unsigned version;
+        bool paused;
+        uint64_t since_real_usec;
 } Change;
 
 struct DriverStored {
@@ -49,6 +51,9 @@ struct DriverStored {
         size_t n_pending;
         StoredPackage packages[8];
         size_t n_packages;
+        char paused[8][64];
+        uint64_t paused_real_usec[8];
+        size_t n_paused;
         int8_t levels[CONDITION_MAX];
         LedgerRow ledger[DRIVER_MAX];
         size_t n_ledger;

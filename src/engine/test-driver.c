@@ -149,6 +149,7 @@ static void carry_out(Driver *d, const Effect *effect)
         case EFFECT_STORE_RUN:
         case EFFECT_STORE_LEVEL:
         case EFFECT_STORE_PACKAGE:
+        case EFFECT_STORE_PACKAGE_PAUSE:
         case EFFECT_STORE_PACKAGE_GONE:
                 store_note_store(d, effect);
                 note_commit(d, effect->store.commit);
@@ -377,6 +378,13 @@ static void restore_rows(Driver *d)
 
         for (size_t i = 0; i < stored->n_packages; i++)
                 feed_package(d, EVENT_RESTORE_PACKAGE, stored->packages[i].name, stored->packages[i].version, 0);
+        for (size_t i = 0; i < stored->n_paused; i++) {
+                Event event = { .type = EVENT_RESTORE_PACKAGE_PAUSE };
+
+                event.package.name = stored->paused[i];
+                event.package.since_real_usec = stored->paused_real_usec[i];
+                driver_feed(d, event);
+        }
         for (size_t i = 0; i < stored->n_tasks; i++)
                 driver_feed(d, (Event){ .type = EVENT_RESTORE_TASK, .task_row = &stored->tasks[i].row });
         for (size_t i = 0; i < stored->n_pending; i++) {

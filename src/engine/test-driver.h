@@ -153,6 +153,7 @@ DriverReply *driver_run_now(Driver *driver, Uuid task, bool forced);
 DriverReply *driver_request(Driver *driver, Uuid task);
 DriverReply *driver_cancel(Driver *driver, Uuid task, uint8_t reason);
 DriverReply *driver_pause(Driver *driver, Uuid task, bool paused);
+DriverReply *driver_pause_package(Driver *driver, const char *package, bool paused);
 DriverReply *driver_skip(Driver *driver, Uuid task, bool skip);
 void driver_raise(Driver *driver, uint8_t system_type);
 void driver_level(Driver *driver, uint8_t condition, int level);

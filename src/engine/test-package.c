@@ -228,6 +228,124 @@ static void runs_of_unregistered_tasks_end_with_their_package(void **state)
         driver_free(d);
 }
 
+static void a_paused_package_holds_all_of_its_tasks_until_it_is_resumed(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid timer = driver_must_register(d, driver_spec("a"));
+        Uuid event = driver_must_register(d, driver_event_spec("b", SYSTEM_TIME_ZONE_CHANGE));
+        Uuid request = driver_must_register(d, driver_request_spec("c"));
+        uint64_t since, paused_at = d->now.real_usec;
+
+        d->run = RUN_MODE_COMPLETE;
+        assert_int_equal(driver_pause_package(d, DRIVER_PACKAGE, true)->error, ERROR_NONE);
+        assert_true(driver_why(d, timer, WHY_PACKAGE_PAUSED));
+        assert_true(driver_why(d, timer, WHY_WAITING_FOR_TIME));
+        driver_advance(d, USEC_PER_HOUR);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(driver_request(d, request)->error, ERROR_PAUSED);
+        assert_int_equal(driver_request(d, request)->result, RESULT_DISABLED_BY_POLICY);
+        assert_int_equal(d->n_runs, 0);
+        assert_true(driver_why(d, event, WHY_PACKAGE_PAUSED));
+        assert_false(driver_why(d, event, WHY_PAUSED));
+        assert_true(driver_info(d, event).package_paused);
+        driver_must_register(d, driver_event_spec("d", SYSTEM_TIME_ZONE_CHANGE));
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_restart(d, false);
+        driver_restart(d, true);
+        assert_true(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since));
+        assert_true(since == paused_at);
+        assert_int_equal(driver_install(d, DRIVER_PACKAGE, 2)->error, ERROR_NONE);
+        assert_true(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since));
+        assert_int_equal(d->n_runs, 0);
+        assert_int_equal(driver_run_now(d, timer, true)->error, ERROR_NONE);
+        assert_int_equal(d->n_runs, 1);
+        assert_int_equal(driver_pause_package(d, DRIVER_PACKAGE, false)->error, ERROR_NONE);
+        assert_int_equal(d->n_runs, 3);
+        driver_free(d);
+}
+
+static void the_pauses_of_a_task_and_of_its_package_are_two(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE));
+
+        driver_pause(d, id, true);
+        driver_pause_package(d, DRIVER_PACKAGE, true);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_pause_package(d, DRIVER_PACKAGE, false);
+        assert_int_equal(d->n_runs, 0);
+        driver_pause_package(d, DRIVER_PACKAGE, true);
+        driver_pause(d, id, false);
+        assert_int_equal(d->n_runs, 0);
+        driver_pause_package(d, DRIVER_PACKAGE, false);
+        assert_int_equal(d->n_runs, 1);
+        driver_free(d);
+}
+
+static void a_label_is_paused_while_it_has_a_task_and_what_is_unknown_is_not(void **state)
+{
+        Driver *d = driver_new(NULL);
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        uint64_t since;
+        Uuid id;
+
+        assert_int_equal(driver_pause_package(d, "nightly", true)->error, ERROR_NO_SUCH_PACKAGE);
+        spec.package = "nightly";
+        spec.command = true;
+        spec.clsid = UUID_NULL;
+        id = driver_must_register(d, spec);
+        assert_int_equal(driver_pause_package(d, "nightly", true)->error, ERROR_NONE);
+        assert_int_equal(driver_unregister(d, id, false)->error, ERROR_NONE);
+        driver_restart(d, false);
+        id = driver_must_register(d, spec);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_true(driver_why(d, id, WHY_PACKAGE_PAUSED));
+        assert_int_equal(driver_unregister(d, id, false)->error, ERROR_NONE);
+        assert_int_equal(driver_pause_package(d, "nightly", false)->error, ERROR_NONE);
+        assert_false(engine_get_package_pause(d->engine, "nightly", &since));
+        assert_int_equal(driver_pause_package(d, "nightly", false)->error, ERROR_NO_SUCH_PACKAGE);
+        driver_free(d);
+}
+
+static void removal_ends_the_pause_and_a_failed_commit_changes_none(void **state)
+{
+        Driver *d = driver_new_with_package();
+        uint64_t since;
+
+        d->commit_error = -EIO;
+        assert_int_equal(driver_pause_package(d, DRIVER_PACKAGE, true)->error, ERROR_STORE_FAILED);
+        assert_false(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since));
+        d->commit_error = 0;
+        driver_pause_package(d, DRIVER_PACKAGE, true);
+        assert_int_equal(remove_package(d)->error, ERROR_NONE);
+        driver_install(d, DRIVER_PACKAGE, 1);
+        assert_false(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since));
+        driver_restart(d, false);
+        assert_false(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since));
+        driver_free(d);
+}
+
+static void commits_about_a_package_and_its_pause_follow_each_other(void **state)
+{
+        Driver *d = driver_new_with_package();
+        DriverReply *pause, *update, *resume, *removal;
+        DriverReply *const *order[] = { &pause, &update, &resume, &removal };
+        uint64_t since;
+
+        d->hold_commits = true;
+        pause = driver_pause_package(d, DRIVER_PACKAGE, true);
+        update = driver_install(d, DRIVER_PACKAGE, 2);
+        resume = driver_pause_package(d, DRIVER_PACKAGE, false);
+        removal = remove_package(d);
+        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
+                assert_int_equal((*order[i])->n, 0);
+                assert_int_equal(engine_get_package_pause(d->engine, DRIVER_PACKAGE, &since), i == 1 || i == 2);
+                driver_answer_commits(d, 0);
+                assert_int_equal((*order[i])->n, 1);
+        }
+        driver_free(d);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -242,6 +360,11 @@ int main(void)
                 cmocka_unit_test(a_removal_that_could_not_be_stored_restores_all),
                 cmocka_unit_test(installs_of_one_package_follow_each_other),
                 cmocka_unit_test(runs_of_unregistered_tasks_end_with_their_package),
+                cmocka_unit_test(a_paused_package_holds_all_of_its_tasks_until_it_is_resumed),
+                cmocka_unit_test(the_pauses_of_a_task_and_of_its_package_are_two),
+                cmocka_unit_test(a_label_is_paused_while_it_has_a_task_and_what_is_unknown_is_not),
+                cmocka_unit_test(removal_ends_the_pause_and_a_failed_commit_changes_none),
+                cmocka_unit_test(commits_about_a_package_and_its_pause_follow_each_other),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,8 @@ static void add_pending(const Engine *e, const Run *run, List *list)
 
         if (task->paused && !run->forced)
                 add(list, WHY_PAUSED, task_extra(e, task)->paused_real_usec);
+        if (task_package(e, task)->paused && !run->forced)
+                add(list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
         add_conditions(e, run, list);
         add_class(e, run, list);
         if (run->retry_boot_usec > e->now.boot_usec) {
@@ -141,6 +143,8 @@ static void add_idle(const Engine *e, const Task *task, List *list)
 
         if (task->paused)
                 add(list, WHY_PAUSED, extra ? extra->paused_real_usec : 0);
+        if (task_package(e, task)->paused)
+                add(list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
         if (task->skip_next)
                 add(list, WHY_SKIP_NEXT, 0);
         if (!spec_is_timer(task)) {

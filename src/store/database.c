@@ -40,6 +40,10 @@ static const char *const statement_texts[] = {
                 "ON CONFLICT (name) DO UPDATE SET folder = ?2, external_location = ?3, target_name = ?4, "
                 "version = ?5, content = ?6, installed_real_usec = ?7, manifest = ?8, crc = ?9",
         [STATEMENT_DELETE_PACKAGE] = "DELETE FROM package WHERE name = ?1",
+        [STATEMENT_PUT_PAUSE] =
+                "INSERT INTO paused (package, since_real_usec, crc) VALUES (?1, ?2, ?3) "
+                "ON CONFLICT (package) DO UPDATE SET since_real_usec = ?2, crc = ?3",
+        [STATEMENT_DELETE_PAUSE] = "DELETE FROM paused WHERE package = ?1",
         [STATEMENT_PUT_TASK] =
                 "INSERT INTO task (id, package, name, spec, state) VALUES (?1, ?2, ?3, ?4, ?5) "
                 "ON CONFLICT (id) DO UPDATE SET package = ?2, name = ?3, spec = ?4, state = ?5",

@@ -30,6 +30,7 @@ static const char *const contents[_TABLE_MAX] = {
         [TABLE_PACKAGE] = "quote(name) || ', ' || quote(folder) || ', ' || quote(external_location) || ', ' || "
                           "quote(target_name) || ', ' || quote(version) || ', ' || quote(content) || ', ' || "
                           "quote(installed_real_usec) || ', ' || quote(manifest)",
+        [TABLE_PAUSED] = "quote(package) || ', ' || quote(since_real_usec)",
         [TABLE_TASK] = "quote(id) || ', ' || quote(package) || ', ' || quote(name) || ', ' || quote(spec) || ', ' || "
                        "quote(state)",
         [TABLE_PENDING] = "quote(task) || ', ' || quote(number) || ', ' || quote(accepted_real_usec) || ', ' || "
@@ -71,6 +72,19 @@ static int load_package(sqlite3_stmt *s, void *userdata)
                 return damaged_row(load, s);
         load->report->n_packages++;
         return load->loader->package ? load->loader->package(&row, load->loader->userdata) : 0;
+}
+
+static int load_paused(sqlite3_stmt *s, void *userdata)
+{
+        Load *load = userdata;
+        RowReader r = { .statement = s, .column = 1 };
+        const char *package = row_text(&r);
+        uint64_t since_real_usec = row_u64(&r);
+
+        row_check(&r, 1);
+        if (r.bad)
+                return damaged_row(load, s);
+        return load->loader->paused ? load->loader->paused(package, since_real_usec, load->loader->userdata) : 0;
 }
 
 static int load_task(sqlite3_stmt *s, void *userdata)
@@ -132,6 +146,7 @@ static int load_level(sqlite3_stmt *s, void *userdata)
 
 static const TableRow load_rows[_TABLE_MAX] = {
         [TABLE_PACKAGE] = load_package,
+        [TABLE_PAUSED] = load_paused,
         [TABLE_TASK] = load_task,
         [TABLE_PENDING] = load_pending,
         [TABLE_LEVEL] = load_level,

@@ -109,12 +109,36 @@ int store_put_package(Store *store, const StorePackage *row)
         return put_end(&put);
 }
 
-int store_delete_package(Store *store, const char *name)
+static int delete_by_name(Store *store, Statement statement, const char *name)
 {
-        Put put = put_begin(store, STATEMENT_DELETE_PACKAGE);
+        Put put = put_begin(store, statement);
 
         put_text(&put, name);
         return put_end(&put);
+}
+
+int store_delete_package(Store *store, const char *name)
+{
+        int r = delete_by_name(store, STATEMENT_DELETE_PACKAGE, name);
+
+        return r < 0 ? r : delete_by_name(store, STATEMENT_DELETE_PAUSE, name);
+}
+
+int store_put_pause(Store *store, const char *package, uint64_t since_real_usec)
+{
+        Put put = put_begin(store, STATEMENT_PUT_PAUSE);
+
+        if (!is_text(package))
+                put.error = -EINVAL;
+        put_text(&put, package);
+        put_int(&put, since_real_usec);
+        put_checksum(&put);
+        return put_end(&put);
+}
+
+int store_delete_pause(Store *store, const char *package)
+{
+        return delete_by_name(store, STATEMENT_DELETE_PAUSE, package);
 }
 
 static bool spec_is_too_long(const TaskSpec *s)

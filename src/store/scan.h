@@ -7,6 +7,7 @@
 
 typedef enum Table {
         TABLE_PACKAGE,
+        TABLE_PAUSED,
         TABLE_TASK,
         TABLE_PENDING,
         TABLE_LEVEL,

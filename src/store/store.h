@@ -90,6 +90,7 @@ typedef struct StoreReport {
 /* Called for each row that is whole. A negative result ends the load and is its result. */
 typedef struct StoreLoader {
         int (*package)(const StorePackage *row, void *userdata);
+        int (*paused)(const char *package, uint64_t since_real_usec, void *userdata);
         int (*task)(const TaskRow *row, void *userdata);
         int (*pending)(const PendingRow *row, void *userdata);
         int (*level)(const StoreLevel *row, void *userdata);
@@ -114,8 +115,8 @@ typedef struct StoreHistoryQuery {
 int store_open(const StoreConfig *config, Store **ret_store, StoreReport *ret_report);
 
 /*
- * Reads everything that a start needs: packages, tasks, pending firings, levels, in this order. Once, before the first
- * unit is ended. Adds to what store_open() reported. Negative errno of a callback or of the disk.
+ * Reads everything that a start needs: packages, paused ones, tasks, pending firings, levels, in this order. Once,
+ * before the first unit is ended. Adds to what store_open() reported. Negative errno of a callback or of the disk.
  */
 int store_load(Store *store, const StoreLoader *loader, StoreReport *report);
 
@@ -154,7 +155,11 @@ void store_end(Store *store);
  * A put writes the whole row anew if it is there. Deleting what is not there is no error.
  */
 int store_put_package(Store *store, const StorePackage *row);
+/* Its pause goes with it. */
 int store_delete_package(Store *store, const char *name);
+/* That all tasks of a package, which need not be installed, are held since then. */
+int store_put_pause(Store *store, const char *package, uint64_t since_real_usec);
+int store_delete_pause(Store *store, const char *package);
 int store_put_task(Store *store, const TaskRow *row);
 /* Anchor, last number and skip_next of a row. Nothing happens if the task is not there. */
 int store_put_task_state(Store *store, const TaskRow *row);

@@ -302,7 +302,8 @@ static inline int see_level(const StoreLevel *row, void *userdata)
 static inline StoreLoader see_all(Seen *seen)
 {
         *seen = (Seen){ 0 };
-        return (StoreLoader){ see_package, see_task, see_pending, see_level, seen };
+        return (StoreLoader){ .package = see_package, .task = see_task, .pending = see_pending, .level = see_level,
+                              .userdata = seen };
 }
 
 static inline bool was_seen(const Seen *seen, uint32_t n)

@@ -285,6 +285,43 @@ static void a_package_comes_back_with_a_manifest_of_the_largest_size(void **stat
         assert_int_equal(f->report.n_packages, 0);
 }
 
+static int compare_paused(const char *package, uint64_t since_real_usec, void *userdata)
+{
+        size_t *n = userdata;
+
+        assert_string_equal(package, "Sample_h91ms92gdsmmt");
+        assert_int_equal(since_real_usec, 7);
+        ++*n;
+        return 0;
+}
+
+static void the_pause_of_a_package_comes_back_until_it_ends_or_the_package_goes(void **state)
+{
+        const StoreLoader loader = { .paused = compare_paused };
+        Fixture *f = *state;
+
+        reopen_and_load(f, &(StoreLoader){ 0 });
+        for (uint64_t commit = 1; commit < 7; commit++) {
+                StoreLoader counting = loader;
+                size_t n = 0;
+
+                counting.userdata = &n;
+                store_begin(f->store, commit);
+                if (commit < 3 || commit == 5)
+                        store_put_pause(f->store, "Sample_h91ms92gdsmmt", commit == 1 ? 6 : 7);
+                else if (commit == 3 || commit == 4)
+                        store_delete_pause(f->store, "Sample_h91ms92gdsmmt");
+                else
+                        store_delete_package(f->store, "Sample_h91ms92gdsmmt");
+                store_end(f->store);
+                assert_int_equal(wait_commit(f, commit), 0);
+                if (commit == 1)
+                        continue;
+                reopen_and_load(f, &counting);
+                assert_int_equal(n, commit == 2 || commit == 5);
+        }
+}
+
 static int compare_level(const StoreLevel *row, void *userdata)
 {
         size_t *n = userdata;
@@ -540,6 +577,7 @@ int main(int argc, char *argv[])
                 TEST(a_pending_firing_comes_back_until_it_is_deleted),
                 TEST(a_deleted_task_takes_its_pending_firings_with_it),
                 TEST(a_package_comes_back_with_a_manifest_of_the_largest_size),
+                TEST(the_pause_of_a_package_comes_back_until_it_ends_or_the_package_goes),
                 TEST(the_last_level_of_a_condition_comes_back_with_its_boot),
                 TEST(puts_of_several_commits_may_alternate),
                 TEST(a_unit_that_was_not_ended_is_not_written),

@@ -658,7 +658,8 @@ Found work_look(const Work *work, const char *folder, bool again)
         Found found = { 0 };
         Work *w = calloc(1, sizeof *w);
         Look look = { .work = (Work *)work, .found = &found, .boot_id = work->driver->config.boot_id };
-        const StoreLoader loader = { on_package, on_task, on_pending, on_level, &look, NULL };
+        const StoreLoader loader = { .package = on_package, .task = on_task, .pending = on_pending,
+                                     .level = on_level, .userdata = &look };
         StoreConfig config;
 
         assert_non_null(w);

@@ -47,3 +47,41 @@ class Hold(Case):
         refused = self.broker.bgtask('skip', 'asked')
         self.assertEqual(refused.status, 1)
         self.assertIn('never fires by itself', refused.err)
+
+    def test_a_paused_package_holds_its_tasks_over_its_update(self):
+        self.broker.register(self.package, 'ok', TIME)
+        family = self.package.family
+        self.assertEqual(self.ok('pause', family).out, f'paused all tasks of {family}\n')
+        self.assertEqual(self.ok('list', '--json').json[0]['state'], 'paused')
+        self.assertRegex(self.ok('packages').out, r' 1 \(paused\) ')
+        since = self.ok('show', '--json', 'ok').json['package-paused-since']
+        self.assertEqual(self.ok('packages', '--json').json[0]['paused-since'], since)
+        self.broker.kill()
+        self.broker.start()
+        self.package.version = '1.0.0.1'
+        self.package.write(self.package.manifest())
+        self.package.install()
+        self.assertIn(f'bgtask resume --package {family}', self.ok('why', 'ok').out)
+        self.assertRegex(self.ok('why', 'ok').out, f'its package {family} is paused since ')
+        self.broker.advance(15 * 60)
+        self.assertEqual(self.broker.history(), [])
+        held = [step for step in self.ok('plan', '--json').json['steps'] if step['what'] == 'held']
+        self.assertIn('is paused since', held[0]['reasons'][0])
+        self.assertEqual(self.ok('resume', '--json', '--package', family).json, {'resumed': family})
+        self.assertEqual(self.broker.next_end()['outcome'], 'completed')
+        self.assertNotIn('package-paused-since', self.ok('show', '--json', 'ok').json)
+
+    def test_a_label_of_commands_is_paused_and_a_name_that_is_none_is_told(self):
+        self.ok('add', '--package', 'nightly', '--every', '1h', 'a', '--', 'true')
+        self.ok('add', '--package', 'nightly', '--every', '1h', 'nightly', '--', 'true')
+        self.assertEqual(self.ok('pause', 'nightly').out, 'paused nightly\n')
+        self.assertEqual(self.ok('pause', '--package', 'nightly').out, 'paused all tasks of nightly\n')
+        self.assertEqual({row['state'] for row in self.ok('list', '--json').json}, {'paused'})
+        refused = self.broker.bgtask('pause', 'nighty')
+        self.assertEqual(refused.status, 3)
+        self.assertIn("did you mean 'nightly'?", refused.err)
+        refused = self.broker.bgtask('pause', '--package', 'none')
+        self.assertEqual(refused.status, 3)
+        self.ok('resume', '--package', 'nightly')
+        self.assertEqual({row['name']: row['state'] for row in self.ok('list', '--json').json},
+                         {'a': 'waiting', 'nightly': 'paused'})

@@ -86,6 +86,7 @@ void acts_add(World *w, const Effect *e)
                 copy_run(w, a, e->store.run);
                 break;
         case EFFECT_STORE_PACKAGE:
+        case EFFECT_STORE_PACKAGE_PAUSE:
         case EFFECT_STORE_PACKAGE_GONE:
                 a->effect.store.package.name = intern(w, e->store.package.name);
                 break;
@@ -181,7 +182,8 @@ static void check_durable(World *w, const Want *want, const Effect *e)
                 sim_check(w, w->store.durable.packages[want->package].there, "I1",
                           "an installation is acknowledged that is not durable");
         if (want->type == EVENT_REMOVE)
-                sim_check(w, !w->store.durable.packages[want->package].there, "I1",
+                sim_check(w, !w->store.durable.packages[want->package].there &&
+                                     !w->store.durable.packages[want->package].paused, "I1",
                           "a removal is acknowledged that is not durable");
 }
 

@@ -147,8 +147,10 @@ static void print_event_body(const Event *e)
         case EVENT_RESTORE_PACKAGE:
         case EVENT_INSTALL:
         case EVENT_REMOVE:
-                printf("%s content %s classes %zu", e->package.name, short_id(e->package.content),
-                       e->package.n_classes);
+        case EVENT_PAUSE_PACKAGE:
+        case EVENT_RESTORE_PACKAGE_PAUSE:
+                printf("%s content %s classes %zu%s", e->package.name, short_id(e->package.content),
+                       e->package.n_classes, e->package.paused ? " paused" : "");
                 break;
         case EVENT_RESTORE_LEVEL:
         case EVENT_LEVEL:
@@ -251,6 +253,9 @@ static void print_store(const Act *a)
                 break;
         case EFFECT_STORE_PACKAGE:
                 printf("put package %s", e->store.package.name);
+                break;
+        case EFFECT_STORE_PACKAGE_PAUSE:
+                printf("%s package %s", e->store.package.paused ? "pause" : "resume", e->store.package.name);
                 break;
         default:
                 printf("remove package %s", e->store.package.name);

@@ -257,6 +257,8 @@ static void check_task(World *w, MTask *t, const TaskInfo *info)
                   info->n_pending, info->n_live, count_queue(w->model, t, true), count_live(w->model, t));
         sim_check(w, info->unregistering == (t->state == T_UNREGISTERING), "2.4", "task %s is %sunregistering",
                   short_id(t->id), info->unregistering ? "" : "not ");
+        sim_check(w, info->package_paused == model_package_paused(w->model, &t->spec), "9.1",
+                  "the package of task %s is %spaused", short_id(t->id), info->package_paused ? "" : "not ");
         sim_check(w, info->row.skip_next == t->skip, "4.7", "the next time of task %s is %sskipped", short_id(t->id),
                   info->row.skip_next ? "" : "not ");
         sim_check(w, info->row.paused == t->paused &&
@@ -386,6 +388,8 @@ static uint32_t expected_reasons(World *w, MTask *t, uint32_t *ret_allowed)
         uint32_t codes = 0;
 
         *ret_allowed = t->paused ? 1u << WHY_PAUSED : 0;
+        if (model_package_paused(m, &t->spec))
+                *ret_allowed |= 1u << WHY_PACKAGE_PAUSED;
         for (size_t i = 0; i < m->n_firings; i++) {
                 const MFiring *f = m->firings[i];
 

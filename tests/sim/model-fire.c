@@ -461,7 +461,7 @@ void model_request(World *w, const Event *e)
                 expect_refusal(w, e->token);
                 return;
         }
-        if (!manual && t->paused) {
+        if (!manual && (t->paused || model_package_paused(m, &t->spec))) {
                 expect_result(w, e, RESULT_DISABLED_BY_POLICY);
                 return;
         }

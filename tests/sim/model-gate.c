@@ -114,6 +114,8 @@ int model_gate(World *w, MFiring *f, uint32_t *ret_codes)
         if (!f->forced) {
                 if (f->task->paused)
                         codes |= 1u << WHY_PAUSED;
+                if (model_package_paused(m, &f->task->spec))
+                        codes |= 1u << WHY_PACKAGE_PAUSED;
                 if (!model_deadline_passed(w, f))
                         codes |= failing_conditions(w, f);
                 if (starts_in_window(w, package_index(s->package), true) >= w->limits.starts_per_window)

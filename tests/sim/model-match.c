@@ -167,6 +167,7 @@ static bool is_compared_elsewhere(EffectType type)
         case EFFECT_STORE_LEVEL:
         case EFFECT_STORE_TASK:
         case EFFECT_STORE_PACKAGE:
+        case EFFECT_STORE_PACKAGE_PAUSE:
         case EFFECT_STORE_PACKAGE_GONE:
         case EFFECT_LEDGER:
         case EFFECT_LEDGER_GONE:

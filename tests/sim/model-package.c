@@ -54,6 +54,56 @@ bool model_try_remove(World *w, int package, uint64_t token)
         return true;
 }
 
+/* 9.1 */
+bool model_package_paused(Model *m, const TaskSpec *spec)
+{
+        return m->packages[package_index(spec->package)].paused;
+}
+
+static bool has_task(Model *m, int package)
+{
+        for (size_t i = 0; i < m->n_tasks; i++)
+                if (!m->tasks[i]->forgotten && package_index(m->tasks[i]->spec.package) == package)
+                        return true;
+        return false;
+}
+
+void model_pause_package(World *w, const Event *e)
+{
+        int package = package_index(e->package.name);
+        MPackage *p = &w->model->packages[package];
+
+        if (!p->known && !p->paused && !has_task(w->model, package)) {
+                expect_reply(w, "9.1", e->token, ERROR_NO_SUCH_PACKAGE);
+                return;
+        }
+        if (p->paused == e->package.paused) {
+                expect_reply(w, "9.1", e->token, ERROR_NONE);
+                return;
+        }
+        p->op = EVENT_PAUSE_PACKAGE;
+        p->token = e->token;
+        p->new_paused = e->package.paused;
+        p->new_paused_real = p->new_paused ? w->now.real_usec : 0;
+        for (size_t i = 0; i < w->acts.n; i++)
+                if (w->acts.items[i].effect.type == EFFECT_STORE_PACKAGE_PAUSE)
+                        p->commit = w->acts.items[i].effect.store.commit;
+        sim_check(w, p->commit, "9.1", "the pause of a package is not given to the store");
+}
+
+static void paused(World *w, int package, int error)
+{
+        const StoredPackage *stored = &w->store.durable.packages[package];
+        MPackage *p = &w->model->packages[package];
+
+        if (error)
+                return;
+        p->paused = p->new_paused;
+        p->paused_real = p->new_paused_real;
+        sim_check(w, stored->paused == p->paused && stored->paused_real == p->paused_real, "9.1, I1",
+                  "the pause of %s is answered and not durable", package_names[package]);
+}
+
 static void cancel_package(World *w, int package, uint8_t reason)
 {
         Model *m = w->model;
@@ -77,8 +127,14 @@ void model_package_committed(World *w, int package, int error)
 
         p->commit = 0;
         expect_reply(w, "9", p->token, error_of_store(error));
+        if (op == EVENT_PAUSE_PACKAGE) {
+                paused(w, package, error);
+                return;
+        }
         if (error)
                 return;
+        if (op == EVENT_REMOVE)
+                p->paused = false;
         p->known = op == EVENT_INSTALL;
         p->version = p->new_version;
         if (!known)

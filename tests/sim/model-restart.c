@@ -48,7 +48,9 @@ static void restore_tasks(World *w)
                 }
         }
         for (int i = 0; i < N_PACKAGES; i++)
-                m->packages[i] = (MPackage){ .known = db->packages[i].there, .version = db->packages[i].version };
+                m->packages[i] = (MPackage){ .known = db->packages[i].there, .version = db->packages[i].version,
+                                               .paused = db->packages[i].paused,
+                                               .paused_real = db->packages[i].paused_real };
         for (int i = 0; i < CONDITION_MAX; i++) {
                 bool pair = i >= CONDITION_USER_PRESENT && i <= CONDITION_SESSION_DISCONNECTED;
                 int other = i % 2 ? i + 1 : i - 1;

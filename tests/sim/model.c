@@ -322,6 +322,7 @@ static const Judge judges[_EVENT_TYPE_MAX] = {
         [EVENT_COMMITTED] = judge_commit,
         [EVENT_INSTALL] = model_install,
         [EVENT_REMOVE] = model_remove,
+        [EVENT_PAUSE_PACKAGE] = model_pause_package,
         [EVENT_REGISTER] = model_register,
         [EVENT_UNREGISTER] = model_unregister,
         [EVENT_PAUSE] = model_bit,

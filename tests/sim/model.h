@@ -166,6 +166,8 @@ typedef struct MPackage {
         uint64_t token;
         int new_version;
         bool changed;
+        bool paused, new_paused;
+        uint64_t paused_real, new_paused_real;
 } MPackage;
 
 /* What is left of an attempt that was given up, or of a task that is not there any more. */
@@ -250,6 +252,8 @@ void model_install(World *w, const Event *e);
 /* False if it has to wait for a commit about one of the package's tasks. */
 bool model_try_remove(World *w, int package, uint64_t token);
 void model_package_committed(World *w, int package, int error);
+void model_pause_package(World *w, const Event *e);
+bool model_package_paused(Model *m, const TaskSpec *spec);
 
 /* model-register.c: section 2 */
 void model_begin_unregister(World *w, MTask *t, bool cancel, uint8_t reason, uint64_t token, uint64_t commit);

@@ -17,26 +17,27 @@ static const char *const expressions[] = { "*:0/15", "hourly", "daily", "02:30",
                                            "*-*~1 23:30", "25:00", "2020-01-01", "10:00 No/Where" };
 
 /* Weights in the order of Op: small, wake, big, late, suspend, step, zone, store, proc, self, reg, unreg, pause, skip,
- * inst, rem, level, raise, request, run, cancel, cancel run, crash, reboot, shutdown. */
+ * pause package, inst, rem, level, raise, request, run, cancel, cancel run, crash, reboot, shutdown. */
 const Profile profiles[] = {
-        { "everything", { 20, 30, 6, 3, 2, 2, 1, 60, 90, 2, 10, 4, 3, 3, 2, 1, 12, 8, 8, 5, 4, 3, 3, 1, 0 },
+        { "everything", { 20, 30, 6, 3, 2, 2, 1, 60, 90, 2, 10, 4, 3, 3, 2, 2, 1, 12, 8, 8, 5, 4, 3, 3, 1, 0 },
           FAULTS_ALL },
-        { "timers", { 10, 60, 20, 6, 6, 6, 1, 50, 60, 0, 8, 2, 2, 5, 0, 0, 4, 0, 0, 2, 1, 1, 2, 2, 0 },
+        { "timers", { 10, 60, 20, 6, 6, 6, 1, 50, 60, 0, 8, 2, 2, 5, 1, 0, 0, 4, 0, 0, 2, 1, 1, 2, 2, 0 },
           F(CRASH) | F(COMMIT) | F(EXIT_AFTER_COMPLETE) },
-        { "servers", { 20, 40, 4, 2, 0, 0, 0, 40, 140, 5, 5, 1, 0, 0, 1, 0, 3, 10, 12, 6, 4, 4, 0, 0, 0 },
+        { "servers", { 20, 40, 4, 2, 0, 0, 0, 40, 140, 5, 5, 1, 0, 0, 0, 1, 0, 3, 10, 12, 6, 4, 4, 0, 0, 0 },
           FAULTS_ALL },
-        { "registrations", { 10, 10, 4, 1, 0, 0, 0, 60, 30, 1, 60, 25, 4, 4, 6, 4, 4, 4, 4, 3, 2, 0, 4, 2, 0 },
+        { "registrations", { 10, 10, 4, 1, 0, 0, 0, 60, 30, 1, 60, 25, 4, 4, 2, 6, 4, 4, 4, 4, 3, 2, 0, 4, 2, 0 },
           F(COMMIT) },
-        { "store", { 10, 30, 6, 2, 2, 2, 1, 60, 60, 1, 12, 6, 2, 4, 3, 2, 8, 10, 10, 6, 3, 2, 4, 2, 0 },
+        { "store", { 10, 30, 6, 2, 2, 2, 1, 60, 60, 1, 12, 6, 2, 4, 2, 3, 2, 8, 10, 10, 6, 3, 2, 4, 2, 0 },
           F(COMMIT) | F(CRASH) | F(EXIT_AFTER_COMPLETE) },
-        { "crashes", { 15, 25, 4, 2, 1, 1, 1, 40, 90, 1, 8, 3, 1, 3, 2, 1, 8, 8, 10, 5, 3, 2, 14, 2, 1 },
+        { "crashes", { 15, 25, 4, 2, 1, 1, 1, 40, 90, 1, 8, 3, 1, 3, 1, 2, 1, 8, 8, 10, 5, 3, 2, 14, 2, 1 },
           FAULTS_ALL & ~F(COMMIT) },
-        { "reboots", { 15, 25, 10, 2, 4, 4, 1, 40, 70, 1, 8, 3, 1, 3, 2, 1, 8, 8, 10, 5, 3, 2, 2, 12, 0 }, F(CRASH) },
-        { "conditions", { 20, 30, 4, 2, 1, 0, 0, 40, 80, 1, 8, 2, 2, 2, 0, 0, 60, 8, 8, 5, 2, 1, 2, 1, 0 },
+        { "reboots", { 15, 25, 10, 2, 4, 4, 1, 40, 70, 1, 8, 3, 1, 3, 1, 2, 1, 8, 8, 10, 5, 3, 2, 2, 12, 0 },
+          F(CRASH) },
+        { "conditions", { 20, 30, 4, 2, 1, 0, 0, 40, 80, 1, 8, 2, 2, 2, 1, 0, 0, 60, 8, 8, 5, 2, 1, 2, 1, 0 },
           F(HANG) | F(TRACED) | F(IGNORE_TERM) },
-        { "packages", { 10, 20, 4, 1, 1, 0, 0, 50, 70, 3, 14, 3, 1, 1, 14, 6, 4, 8, 8, 5, 2, 1, 3, 1, 0 },
+        { "packages", { 10, 20, 4, 1, 1, 0, 0, 50, 70, 3, 14, 3, 1, 1, 6, 14, 6, 4, 8, 8, 5, 2, 1, 3, 1, 0 },
           F(COMMIT) | F(CRASH) | F(FOREIGN_CLASS) | F(REVOKE) },
-        { "limits", { 10, 30, 6, 2, 1, 0, 0, 40, 90, 1, 14, 2, 2, 1, 1, 0, 4, 20, 20, 12, 4, 3, 1, 1, 0 },
+        { "limits", { 10, 30, 6, 2, 1, 0, 0, 40, 90, 1, 14, 2, 2, 1, 1, 1, 0, 4, 20, 20, 12, 4, 3, 1, 1, 0 },
           F(REFUSE) | F(SPAWN) | F(NO_ACK) | F(NEVER_REGISTER) },
 };
 const size_t n_profiles = ELEMENTSOF(profiles);
@@ -244,8 +245,8 @@ static void feed_install(World *w, int package, int version)
 static bool package_is_busy(World *w, int package)
 {
         for (size_t i = 0; i < w->n_wants; i++)
-                if ((w->wants[i].type == EVENT_INSTALL || w->wants[i].type == EVENT_REMOVE) &&
-                    w->wants[i].package == package)
+                if ((w->wants[i].type == EVENT_INSTALL || w->wants[i].type == EVENT_REMOVE ||
+                     w->wants[i].type == EVENT_PAUSE_PACKAGE) && w->wants[i].package == package)
                         return true;
         return false;
 }
@@ -263,6 +264,20 @@ static void op_package(World *w, bool remove)
         }
         event.package.name = package_names[package];
         event.token = world_token(w, EVENT_REMOVE, 0);
+        world_want(w, event.token)->package = package;
+        world_feed(w, &event);
+}
+
+static void op_pause_package(World *w)
+{
+        int package = rng_below(&w->rng, N_PACKAGES);
+        Event event = { .type = EVENT_PAUSE_PACKAGE };
+
+        if (package_is_busy(w, package))
+                return;
+        event.package.name = package_names[package];
+        event.package.paused = rng_percent(&w->rng, 50);
+        event.token = world_token(w, EVENT_PAUSE_PACKAGE, 0);
         world_want(w, event.token)->package = package;
         world_feed(w, &event);
 }
@@ -402,6 +417,9 @@ static void do_op(World *w, Op op)
                 break;
         case OP_SKIP:
                 op_on_task(w, EVENT_SKIP);
+                break;
+        case OP_PAUSE_PACKAGE:
+                op_pause_package(w);
                 break;
         case OP_INSTALL:
         case OP_REMOVE:

@@ -171,10 +171,16 @@ static void apply(World *w, Db *db, const Act *a)
                 want = world_want(w, e->store.package.token);
                 if (want)
                         w->staged_version[i] = want->version;
-                db->packages[i] = (StoredPackage){ true, w->staged_version[i] };
+                db->packages[i].there = true;
+                db->packages[i].version = w->staged_version[i];
                 break;
         case EFFECT_STORE_PACKAGE_GONE:
-                db->packages[package_index(e->store.package.name)].there = false;
+                db->packages[package_index(e->store.package.name)] = (StoredPackage){ 0 };
+                break;
+        case EFFECT_STORE_PACKAGE_PAUSE:
+                i = package_index(e->store.package.name);
+                db->packages[i].paused = e->store.package.paused;
+                db->packages[i].paused_real = e->store.package.paused ? e->store.package.since_real_usec : 0;
                 break;
         default:
                 break;

@@ -218,9 +218,12 @@ static void restore_packages(World *w)
                 PackageClass classes[N_CLASSES];
                 Event event = { .type = EVENT_RESTORE_PACKAGE };
 
+                event.package.name = package_names[i];
+                event.package.since_real_usec = p->paused_real;
+                if (p->paused)
+                        restore_event(w, (Event){ .type = EVENT_RESTORE_PACKAGE_PAUSE, .package = event.package });
                 if (!p->there)
                         continue;
-                event.package.name = package_names[i];
                 event.package.content = version_content(i, p->version);
                 event.package.classes = classes;
                 event.package.n_classes = version_classes(i, p->version, classes);

@@ -53,6 +53,8 @@ typedef struct Acts {
 typedef struct StoredPackage {
         bool there;
         int version;
+        bool paused;
+        uint64_t paused_real;
 } StoredPackage;
 
 typedef struct StoredPending {
@@ -169,6 +171,7 @@ typedef enum Op {
         OP_UNREGISTER,
         OP_PAUSE,
         OP_SKIP,
+        OP_PAUSE_PACKAGE,
         OP_INSTALL,
         OP_REMOVE,
         OP_LEVEL,
