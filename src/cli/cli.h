@@ -123,9 +123,14 @@ int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MA
 void cli_free_matches(char *matches[]);
 /* What --on names: a TRIGGER_x, and of TRIGGER_SYSTEM the SYSTEM_x, else 0. */
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
+/* The i-th name that it may be, NULL past the last. */
+const char *cli_event_at(size_t i, const void *unused);
 /* The name or the number of a REASON_x. */
 int cli_parse_reason(const Verb *verb, const char *text, int otherwise, int *ret);
 int cli_unknown_term(const Verb *verb, const char *option, TermList list, const char *text);
+/* Says what an option may be, with the one that may have been meant: the choices that at() counts up. EXIT_USAGE. */
+int cli_unknown_choice(const Verb *verb, const char *option, const char *text,
+                       const char *(*at)(size_t i, const void *userdata), const void *userdata);
 
 /* The verbs, in the order of the overview; NULL: there is none of that name or index. */
 const Verb *cli_verb(const char *name);

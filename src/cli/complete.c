@@ -47,6 +47,12 @@ static void offer_terms(const Line *line, TermList list, const char *suffix)
                 offer(line, term_name(list, term_at(list, i)), suffix, "");
 }
 
+static void offer_events(const Line *line)
+{
+        for (size_t i = 0; cli_event_at(i, NULL); i++)
+                offer(line, cli_event_at(i, NULL), "", "");
+}
+
 /* Those of a list "A,B,C": each candidate repeats what stands before the last comma. */
 static void offer_conditions(const Line *line)
 {
@@ -145,19 +151,18 @@ static bool offer_kind(Cli *cli, const Line *line, const char *kind)
                 const char *kind;
                 TermList list;
         } terms[] = {
-                { "on", TERM_SYSTEM },          { "reason", TERM_REASON }, { "if-exists", TERM_IF_EXISTS },
-                { "overlap", TERM_OVERLAP },    { "catch-up", TERM_CATCH_UP }, { "rerun", TERM_RERUN },
+                { "reason", TERM_REASON },     { "if-exists", TERM_IF_EXISTS }, { "overlap", TERM_OVERLAP },
+                { "catch-up", TERM_CATCH_UP }, { "rerun", TERM_RERUN },
         };
 
-        if (strcmp(kind, "on") == 0)
-                for (int trigger = TRIGGER_BOOT; trigger <= TRIGGER_RESUME; trigger++)
-                        offer(line, term_name(TERM_TRIGGER, trigger), "", "");
         for (size_t i = 0; i < ELEMENTSOF(terms); i++)
                 if (strcmp(kind, terms[i].kind) == 0) {
                         offer_terms(line, terms[i].list, "");
                         return true;
                 }
-        if (strcmp(kind, "when") == 0)
+        if (strcmp(kind, "on") == 0)
+                offer_events(line);
+        else if (strcmp(kind, "when") == 0)
                 offer_conditions(line);
         else if (strcmp(kind, "FILE") == 0)
                 puts(":files");

@@ -19,6 +19,19 @@ static int explain_event(const Verb *verb, const SupportRow *row)
         return cli_usage(verb, "%s", sentence);
 }
 
+const char *cli_event_at(size_t i, const void *unused)
+{
+        static const int kinds[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME };
+        size_t n = ELEMENTSOF(kinds);
+
+        if (i < n)
+                return term_name(TERM_TRIGGER, kinds[i]);
+        for (size_t j = 0; term_at(TERM_SYSTEM, j) >= 0; j++)
+                if (support_works(TERM_SYSTEM, term_at(TERM_SYSTEM, j)) && n++ == i)
+                        return term_name(TERM_SYSTEM, term_at(TERM_SYSTEM, j));
+        return NULL;
+}
+
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type)
 {
         int kind = term_number(TERM_TRIGGER, event), type = term_number(TERM_SYSTEM, event);
@@ -36,7 +49,7 @@ int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret
         }
         if (support_find(TERM_SYSTEM, event, &row) || support_find(TERM_TRIGGER, event, &row))
                 return explain_event(verb, &row);
-        return cli_unknown_term(verb, "--on", TERM_SYSTEM, event);
+        return cli_unknown_choice(verb, "--on", event, cli_event_at, NULL);
 }
 
 int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MATCHES_MAX + 2])

@@ -24,20 +24,35 @@ int cli_usage(const Verb *verb, const char *format, ...)
         return EXIT_USAGE;
 }
 
-int cli_unknown_term(const Verb *verb, const char *option, TermList list, const char *text)
+int cli_unknown_choice(const Verb *verb, const char *option, const char *text,
+                       const char *(*at)(size_t i, const void *userdata), const void *userdata)
 {
         Nearest nearest;
+        const char *choice;
 
         nearest_init(&nearest, text);
         fprintf(stderr, "bgtask %s: %s cannot be '%s'; it is one of", verb->name, option, text);
-        for (size_t i = 0; term_at(list, i) >= 0; i++) {
-                fprintf(stderr, "%s %s", i > 0 ? "," : "", term_name(list, term_at(list, i)));
-                nearest_offer(&nearest, term_name(list, term_at(list, i)));
+        for (size_t i = 0; (choice = at(i, userdata)); i++) {
+                fprintf(stderr, "%s %s", i > 0 ? "," : "", choice);
+                nearest_offer(&nearest, choice);
         }
         fputs("\n", stderr);
         if (nearest_found(&nearest))
                 fprintf(stderr, "Did you mean '%s'?\n", nearest_found(&nearest));
         return EXIT_USAGE;
+}
+
+static const char *term_choice(size_t i, const void *userdata)
+{
+        const TermList *list = userdata;
+        int number = term_at(*list, i);
+
+        return number < 0 ? NULL : term_name(*list, number);
+}
+
+int cli_unknown_term(const Verb *verb, const char *option, TermList list, const char *text)
+{
+        return cli_unknown_choice(verb, option, text, term_choice, &list);
 }
 
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret)

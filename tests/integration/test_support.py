@@ -124,6 +124,11 @@ class Supporting(Case):
         self.assertEqual(done.status, 2)
         self.assertIn('bgtask add: GeovisitTrigger cannot fire here: ', done.err)
 
+    def test_on_says_what_it_may_be_and_what_may_have_been_meant(self):
+        done = self.broker.bgtask('add', '--on', 'bot', 'x', '--', 'true')
+        self.assert_fails(done, 2, "it is one of boot, login, resume, UserPresent,", "Did you mean 'boot'?")
+        self.assertNotIn('SmsReceived', done.err)
+
     def test_lint_warns_of_tasks_whose_trigger_is_refused(self):
         extension = ('<Extension Category="windows.backgroundTasks" EntryPoint="A.B"><BackgroundTasks>'
                      '<Task Type="timer"/><Task Type="location"/></BackgroundTasks></Extension>')
