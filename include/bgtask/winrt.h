@@ -38,6 +38,12 @@ extern "C" {
 typedef int32_t HRESULT;
 typedef int32_t BOOL;
 typedef uint8_t boolean;
+typedef uint8_t UINT8;
+typedef int16_t INT16;
+typedef uint16_t UINT16;
+typedef uint64_t UINT64;
+typedef float FLOAT;
+typedef double DOUBLE;
 typedef int32_t INT32;
 typedef int64_t INT64;
 typedef uint32_t UINT32;
@@ -86,6 +92,8 @@ typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 
 #define HRESULT_FROM_WIN32(code) ((HRESULT)((code) > 0 ? 0x80070000u | ((code) & 0xffffu) : (code)))
 #define ERROR_NOT_SUPPORTED 50
 #define ERROR_NOT_FOUND 1168
+#define TYPE_E_TYPEMISMATCH ((HRESULT)0x80028ca0)
+#define DISP_E_OVERFLOW ((HRESULT)0x8002000a)
 #define S_OK ((HRESULT)0)
 #define S_FALSE ((HRESULT)1)
 #define E_BOUNDS ((HRESULT)0x8000000b)
@@ -198,6 +206,41 @@ typedef enum EnergyUseLevel {
         EnergyUseLevel_OverHalfOfBudget = 2,
         EnergyUseLevel_OverBudget = 3
 } EnergyUseLevel;
+
+/* Of a value: those that are here. */
+typedef enum PropertyType {
+        PropertyType_Empty = 0,
+        PropertyType_UInt8 = 1,
+        PropertyType_Int16 = 2,
+        PropertyType_UInt16 = 3,
+        PropertyType_Int32 = 4,
+        PropertyType_UInt32 = 5,
+        PropertyType_Int64 = 6,
+        PropertyType_UInt64 = 7,
+        PropertyType_Single = 8,
+        PropertyType_Double = 9,
+        PropertyType_Char16 = 10,
+        PropertyType_Boolean = 11,
+        PropertyType_String = 12,
+        PropertyType_DateTime = 14,
+        PropertyType_TimeSpan = 15,
+        PropertyType_Guid = 16,
+        PropertyType_UInt8Array = 1025,
+        PropertyType_StringArray = 1036
+} PropertyType;
+
+typedef enum CollectionChange {
+        CollectionChange_Reset = 0,
+        CollectionChange_ItemInserted = 1,
+        CollectionChange_ItemRemoved = 2,
+        CollectionChange_ItemChanged = 3
+} CollectionChange;
+
+typedef enum ApplicationDataLocality {
+        ApplicationDataLocality_Local = 0,
+        ApplicationDataLocality_Roaming = 1,
+        ApplicationDataLocality_Temporary = 2
+} ApplicationDataLocality;
 
 typedef enum AsyncStatus {
         AsyncStatus_Started = 0,

@@ -5,11 +5,27 @@
 #include "client/client.h"
 #include "client/driver.h"
 #include "winrt/factory.h"
+#include "winrt/platform.h"
 
-void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata), const char *program)
+#define PATH_LENGTH_MAX 4096
+
+static size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf);
+
+void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata),
+                 size_t (*namer)(const char *path, uint16_t *buf, size_t n_buf), const char *program)
 {
+        name_path = namer;
         driver_start_thread = start_thread;
         client_program = program;
+}
+
+HRESULT platform_path(const char *path, HSTRING *ret)
+{
+        WCHAR buf[PATH_LENGTH_MAX];
+        size_t n = name_path(path, buf, PATH_LENGTH_MAX);
+
+        *ret = NULL;
+        return n > 0 ? WindowsCreateString(buf, (UINT32)n, ret) : E_FAIL;
 }
 
 int32_t bridge_get_factory(void *class_name, void **ret_factory)

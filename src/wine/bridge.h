@@ -11,9 +11,11 @@
 
 /*
  * Once, before anything else: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
- * negative errno), and the file of the program as this machine names it.
+ * negative errno), what such programs call a path of this machine (the number of characters; 0 if it does not fit),
+ * and the file of the program as this machine names it.
  */
-void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata), const char *program);
+void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata),
+                 size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf), const char *program);
 
 /* HRESULT. class_name is an HSTRING, *ret_factory an IActivationFactory. */
 int32_t bridge_get_factory(void *class_name, void **ret_factory);

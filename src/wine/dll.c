@@ -20,6 +20,7 @@
 HRESULT WINAPI Proxy_DllGetClassObject(REFCLSID clsid, REFIID iid, void **ret);
 
 char *CDECL wine_get_unix_file_name(const WCHAR *path);
+WCHAR *CDECL wine_get_dos_file_name(const char *path);
 
 #define STACK_SIZE (1024 * 1024)
 
@@ -69,6 +70,21 @@ static char *find_program(void)
         return n > 0 && n < 4096 ? wine_get_unix_file_name(path) : NULL;
 }
 
+static size_t name_path(const char *path, uint16_t *buf, size_t n_buf)
+{
+        WCHAR *name = wine_get_dos_file_name(path);
+        size_t n = 0;
+
+        while (name && name[n] && n < n_buf) {
+                buf[n] = name[n];
+                n++;
+        }
+        if (n == n_buf)
+                n = 0;
+        HeapFree(GetProcessHeap(), 0, name);
+        return n;
+}
+
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
 {
         HMODULE pinned;
@@ -79,7 +95,7 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
         DisableThreadLibraryCalls(instance);
         GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (WCHAR *)&DllMain,
                            &pinned);
-        bridge_init(start_thread, find_program());
+        bridge_init(start_thread, name_path, find_program());
         return TRUE;
 }
 

@@ -3,6 +3,7 @@
 /* The functions of Windows Runtime for programs of this machine. Wine has its own. */
 
 #include "winrt/factory.h"
+#include "winrt/platform.h"
 
 HRESULT WINAPI RoGetActivationFactory(HSTRING class_name, const IID *iid, void **ret_factory)
 {
@@ -21,6 +22,11 @@ HRESULT WINAPI RoActivateInstance(HSTRING class_name, IInspectable **ret_instanc
         *ret_instance = NULL;
         hr = factory_get(class_name, &IID_IActivationFactory, (void **)&factory);
         return SUCCEEDED(hr) ? IActivationFactory_ActivateInstance(factory, ret_instance) : hr;
+}
+
+HRESULT platform_path(const char *path, HSTRING *ret)
+{
+        return string_from_utf8(path, ret);
 }
 
 /* What a thread was initialised as, and how often. */

@@ -2,6 +2,7 @@
 
 #include "winrt/instance.h"
 
+#include "winrt/details.h"
 #include "winrt/events.h"
 #include "winrt/registration.h"
 
@@ -54,13 +55,9 @@ static STDMETHODIMP put_progress(IBackgroundTaskInstance *self, UINT32 value)
         return S_OK;
 }
 
-/* The triggers that are here tell nothing: system and time triggers do not on Windows either. */
 static STDMETHODIMP get_trigger_details(IBackgroundTaskInstance *self, IInspectable **ret_value)
 {
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = NULL;
-        return S_OK;
+        return ret_value ? details_new(instance_of(self)->instance, ret_value) : E_POINTER;
 }
 
 /* A reason of ours is told as Abort, which is what such a cancellation means. */

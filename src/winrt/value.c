@@ -6,6 +6,7 @@
 
 #include "winrt/async.h"
 #include "winrt/factory.h"
+#include "winrt/valueset.h"
 
 #define BACKGROUND u"Windows.ApplicationModel.Background."
 
@@ -71,22 +72,28 @@ static STDMETHODIMP get_recurrence(ICustomSystemEventTrigger *self, CustomSystem
         return S_OK;
 }
 
-static STDMETHODIMP request(IApplicationTrigger *self, IAsyncOperation_ApplicationTriggerResult **ret_operation)
+/* Arguments that cannot be told are refused at once. */
+static STDMETHODIMP request_with(IApplicationTrigger *self, IPropertySet *arguments,
+                                 IAsyncOperation_ApplicationTriggerResult **ret_operation)
 {
         int result = BGT_REQUEST_UNKNOWN_ERROR;
+        bgt_record *record;
         HRESULT hr;
 
         if (!ret_operation)
                 return E_POINTER;
-        hr = hresult_from(bgt_trigger_request(trigger_of(self), NULL, &result));
+        *ret_operation = NULL;
+        hr = valueset_to_record(arguments, &record);
+        if (FAILED(hr))
+                return hr;
+        hr = hresult_from(bgt_trigger_request(trigger_of(self), record, &result));
+        bgt_record_unref(record);
         return async_new_request(hr, (ApplicationTriggerResult)result, ret_operation);
 }
 
-/* There is no ValueSet here that could hold any. */
-static STDMETHODIMP request_with(IApplicationTrigger *self, IInspectable *arguments,
-                                 IAsyncOperation_ApplicationTriggerResult **ret_operation)
+static STDMETHODIMP request(IApplicationTrigger *self, IAsyncOperation_ApplicationTriggerResult **ret_operation)
 {
-        return arguments ? E_NOTIMPL : request(self, ret_operation);
+        return request_with(self, NULL, ret_operation);
 }
 
 static const IApplicationTriggerVtbl application_vtable = {

@@ -9,15 +9,11 @@
 #define COBJMACROS
 #include <bgtask/winrt.h>
 
-#include <bgtask.h>
-#include <bgtask/manage.h>
-#include <bgtask/test.h>
 #include <pthread.h>
 #include <stdio.h>
 
 #define TEST_CLSID_TEXT "6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A90"
 extern const CLSID test_clsid;
-extern bgt_test_broker *broker;
 
 typedef struct Row {
         const char *source;
@@ -26,7 +22,8 @@ typedef struct Row {
         const char *todo; /* why it cannot hold yet: then it must fail */
 } Row;
 
-extern const Row value_rows[], class_rows[], refused_rows[], builder_rows[], group_rows[], server_rows[];
+extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[], group_rows[],
+        server_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -57,11 +54,28 @@ void *factory_of(HSTRING class_name, const IID *iid);
 IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class);
 /* Registers such a task. */
 IBackgroundTaskRegistration *new_task(HSTRING name);
-/* Fires the task of this name, and cancels its run. */
-void run_task(const char *name);
-void cancel_task(const char *name, int reason);
+/* A ValueSet with a value of every type, and whether another one has them. */
+IPropertySet *new_set_of_all_types(void);
+void check_set_of_all_types(void *set);
 /* How many tasks there are. */
 UINT32 count_tasks(void);
+
+/*
+ * The stage: what the rows do that is not Windows' interface. stage.c has it for programs of this machine; where they
+ * are programs of Windows, something else has.
+ */
+
+/* A broker of its own, and a process without a package; then one of the test's. False if that cannot be. */
+int stage_begin(int argc, char *argv[]);
+int stage_install(void);
+void stage_end(void);
+/* By the name of a task. They fail the row. */
+void run_task(const char *name);
+void cancel_task(const char *name, int reason);
+void pause_task(const char *name);
+void set_on_ac_power(int on);
+/* Whether this is where the package keeps its data, as a program has to write it. */
+int is_local_folder(HSTRING path);
 
 /* Something that one thread waits for and another one reports. */
 typedef struct Gate {

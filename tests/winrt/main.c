@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* conformance PACKAGE: runs every row against a broker of its own, and prints TAP. */
+/* Runs every row on its stage, and prints TAP. */
 
 #include "conformance.h"
 
@@ -10,7 +10,6 @@
 #include <time.h>
 
 const CLSID test_clsid = { 0x6e3f0c52, 0x5d0b, 0x4a61, { 0x9c, 0x55, 0x0b, 0x1f, 0x2e, 0x7d, 0x8a, 0x90 } };
-bgt_test_broker *broker;
 
 static jmp_buf end_of_row;
 static const WCHAR *table_name;
@@ -60,31 +59,6 @@ void narrow(HSTRING string, char *text, size_t size)
         for (; n < length && n < size - 1; n++)
                 text[n] = (char)wide[n];
         text[n] = '\0';
-}
-
-static void get_id(const char *name, char ret_id[BGT_ID_SIZE])
-{
-        bgt_registration *found = NULL;
-
-        CHECK(bgt_find_task(NULL, name, &found) == 0);
-        snprintf(ret_id, BGT_ID_SIZE, "%s", bgt_registration_id(found));
-        bgt_registration_unref(found);
-}
-
-void run_task(const char *name)
-{
-        char id[BGT_ID_SIZE];
-
-        get_id(name, id);
-        CHECK(bgt_task_run(NULL, id, false, NULL) == 0);
-}
-
-void cancel_task(const char *name, int reason)
-{
-        char id[BGT_ID_SIZE];
-
-        get_id(name, id);
-        CHECK(bgt_task_cancel(NULL, id, reason, NULL) == 0);
 }
 
 void *factory_of(HSTRING class_name, const IID *iid)
@@ -159,20 +133,20 @@ static const Row stranger_rows[] = {
 
 int main(int argc, char *argv[])
 {
-        if (argc != 2 || bgt_test_broker_new(&broker) < 0)
+        if (!stage_begin(argc, argv))
                 return EXIT_FAILURE;
         run_rows(value_rows);
+        run_rows(set_rows);
         run_rows(class_rows);
         run_rows(stranger_rows);
-        /* The connection of a process without a package ends, the next one has one. */
-        bgt_close(NULL);
-        if (bgt_test_broker_install(broker, argv[1]) < 0)
+        if (!stage_install())
                 return EXIT_FAILURE;
+        run_rows(data_rows);
         run_rows(builder_rows);
         run_rows(group_rows);
         run_rows(refused_rows);
         run_rows(server_rows);
-        bgt_test_broker_free(broker);
+        stage_end();
         printf("1..%d\n", n_rows);
         return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What is different for programs of Windows: their host under Wine has its own. */
+
+#include "winrt/object.h"
+
+/* A path of this machine as the program is to see it. */
+HRESULT platform_path(const char *path, HSTRING *ret);

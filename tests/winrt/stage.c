@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+
+/* conformance PACKAGE: the rows run as a program of this machine, which is also the server of its tasks. */
+
+#include <bgtask.h>
+#include <bgtask/manage.h>
+#include <bgtask/test.h>
+#include <string.h>
+
+#include "conformance.h"
+
+static bgt_test_broker *broker;
+static const char *package;
+
+int stage_begin(int argc, char *argv[])
+{
+        if (argc != 2)
+                return 0;
+        package = argv[1];
+        return bgt_test_broker_new(&broker) >= 0;
+}
+
+int stage_install(void)
+{
+        /* The connection of a process without a package ends, the next one has one. */
+        bgt_close(NULL);
+        return bgt_test_broker_install(broker, package) >= 0;
+}
+
+void stage_end(void)
+{
+        bgt_test_broker_free(broker);
+}
+
+static void get_id(const char *name, char ret_id[BGT_ID_SIZE])
+{
+        bgt_registration *found = NULL;
+
+        CHECK(bgt_find_task(NULL, name, &found) == 0);
+        snprintf(ret_id, BGT_ID_SIZE, "%s", bgt_registration_id(found));
+        bgt_registration_unref(found);
+}
+
+void run_task(const char *name)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(name, id);
+        CHECK(bgt_task_run(NULL, id, false, NULL) == 0);
+}
+
+void cancel_task(const char *name, int reason)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(name, id);
+        CHECK(bgt_task_cancel(NULL, id, reason, NULL) == 0);
+}
+
+void pause_task(const char *name)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(name, id);
+        CHECK(bgt_task_pause(NULL, id, true) == 0);
+}
+
+void set_on_ac_power(int on)
+{
+        CHECK(bgt_test_set_condition(NULL, "OnACPower", on ? "true" : "false") == 0);
+}
+
+int is_local_folder(HSTRING path)
+{
+        return string_is(path, bgt_local_folder(NULL));
+}
