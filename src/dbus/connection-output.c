@@ -90,6 +90,11 @@ static int output_queue(Connection *c, const struct iovec *parts, size_t n_parts
         for (size_t i = 0; i < n_parts && r >= 0; i++) {
                 size_t skip = MIN(n_sent, parts[i].iov_len);
 
+                /* A part that is empty has no address to count from. */
+                if (skip == parts[i].iov_len) {
+                        n_sent -= skip;
+                        continue;
+                }
                 r = buffer_append(&c->out, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
                 n_sent -= skip;
         }
