@@ -38,18 +38,26 @@ void broker_log(const char *format, ...)
         fprintf(stderr, "bgtaskd: %s\n", line);
 }
 
+char *broker_log_problem(const char *format, va_list args)
+{
+        char *text;
+
+        if (vasprintf(&text, format, args) < 0)
+                return NULL;
+        broker_log("%s", text);
+        return text;
+}
+
 void broker_add_problem(Broker *broker, const char *format, ...)
 {
         char *text, **problems;
         va_list args;
-        int n;
 
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        text = broker_log_problem(format, args);
         va_end(args);
-        if (n < 0)
+        if (!text)
                 return;
-        broker_log("%s", text);
         problems = realloc(broker->problems, (broker->n_problems + 1) * sizeof *problems);
         if (!problems) {
                 free(text);

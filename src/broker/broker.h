@@ -10,6 +10,7 @@
  * until those are done, so that the engine sees one event at a time and each room one effect at a time.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #include "broker/clock.h"
@@ -162,6 +163,8 @@ EngineConfig broker_engine_config(const Broker *broker);
 /* Says it to the log: standard error, one line. */
 void broker_log(const char *format, ...) _printf_(1, 2);
 /* The same, and keeps it for Status. */
+/* Logs what an admin should know. Returns the text, NULL if there is no memory. */
+char *broker_log_problem(const char *format, va_list args);
 void broker_add_problem(Broker *broker, const char *format, ...) _printf_(2, 3);
 
 /* feed.c */

@@ -66,15 +66,12 @@ static void complain(Found *f, const char *format, ...)
 {
         va_list args;
         char *text;
-        int n;
 
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        text = broker_log_problem(format, args);
         va_end(args);
-        if (n < 0)
-                return;
-        broker_log("%s", text);
-        append(&f->problems, &f->n_problems, text);
+        if (text)
+                append(&f->problems, &f->n_problems, text);
 }
 
 bool found_is_below(const Found *f, const char *folder)
