@@ -200,15 +200,9 @@ static bool owns_task(const char *package, Uuid task, void *userdata)
 static bool owns_run(const char *package, Uuid run, void *userdata)
 {
         const Broker *broker = userdata;
-        EngineCounts counts = engine_get_counts(broker->engine);
-        _cleanup_(freep) RunInfo *runs = calloc(counts.n_live + counts.n_pending + 1, sizeof *runs);
-        size_t n;
+        RunInfo info;
 
-        n = runs ? engine_get_runs(broker->engine, UUID_NULL, 0, runs, counts.n_live + counts.n_pending) : 0;
-        for (size_t i = 0; i < n; i++)
-                if (uuid_equal(runs[i].run, run))
-                        return strcmp(runs[i].package, package) == 0;
-        return false;
+        return engine_get_run(broker->engine, run, &info) && strcmp(info.package, package) == 0;
 }
 
 void confine_set_handlers(BusHandlers *handlers)

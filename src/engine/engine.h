@@ -405,6 +405,8 @@ size_t engine_get_why(const Engine *engine, Uuid task, Why reasons[static ENGINE
  * `after` (0: from the beginning). Returns how many were written.
  */
 size_t engine_get_runs(const Engine *engine, Uuid task, uint64_t after, RunInfo *runs, size_t n_runs);
+/* False if there is no such run, or it has ended. */
+bool engine_get_run(const Engine *engine, Uuid run, RunInfo *ret_run);
 /* -1 unknown, 0 false, 1 true; since when, 0: since the broker's start. */
 int engine_get_level(const Engine *engine, int condition, uint64_t *ret_since_real_usec);
 

@@ -170,6 +170,16 @@ size_t engine_get_runs(const Engine *e, Uuid id, uint64_t after, RunInfo *runs, 
         return n;
 }
 
+bool engine_get_run(const Engine *e, Uuid id, RunInfo *ret_run)
+{
+        const Run *run = run_find(e, id);
+
+        if (!run || run->state == RUN_ENDED)
+                return false;
+        effect_run_info(e, run, ret_run);
+        return true;
+}
+
 int engine_get_level(const Engine *e, int condition, uint64_t *ret_since_real_usec)
 {
         if (condition < 0 || condition >= CONDITION_MAX) {
