@@ -165,19 +165,35 @@ static void on_get_task(Call *call, Uuid task, void *userdata)
         bus_send_reply(call);
 }
 
-static void on_list_runs(Call *call, Uuid task, void *userdata)
+/* Where a list whose places are numbers goes on; false: the caller was told that this is no such place. */
+static bool read_place(Call *call, const char *cursor, uint64_t *ret_place)
+{
+        char *end;
+
+        *ret_place = strtoull(cursor, &end, 10);
+        if (*end)
+                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "\"%.64s\" is not a cursor of this list", cursor);
+        return !*end;
+}
+
+static void on_list_runs(Call *call, Uuid task, const char *cursor, uint32_t limit, void *userdata)
 {
         Broker *broker = userdata;
-        EngineCounts counts = engine_get_counts(broker->engine);
-        size_t n = MIN(counts.n_live + counts.n_pending, (size_t)10000);
-        _cleanup_(freep) RunInfo *runs = calloc(n + 1, sizeof *runs);
+        _cleanup_(freep) RunInfo *runs = calloc(limit, sizeof *runs);
+        char next[24] = "";
+        uint64_t after;
         Writer *w;
+        size_t n;
 
+        if (!read_place(call, cursor, &after))
+                return;
         if (!runs) {
                 bus_reply_error(call, ERROR_NO_MEMORY, NULL);
                 return;
         }
-        n = engine_get_runs(broker->engine, task, 0, runs, n);
+        n = engine_get_runs(broker->engine, task, after, runs, limit);
+        if (n == limit)
+                snprintf(next, sizeof next, "%" PRIu64, runs[n - 1].order);
         w = bus_begin_reply(call);
         writer_open_array(w, "(sssa{sv})");
         for (size_t i = 0; i < n; i++) {
@@ -186,6 +202,7 @@ static void on_list_runs(Call *call, Uuid task, void *userdata)
                 bus_put_run(w, &runs[i], server && server->process ? process_pid(server->process) : 0);
         }
         writer_close(w);
+        writer_put_string(w, next);
         bus_send_reply(call);
 }
 
@@ -194,7 +211,6 @@ static void on_history(Call *call, const char *package, const char *task, const 
 {
         Broker *broker = userdata;
         StoreHistoryQuery query = { .limit = limit };
-        char *end;
         int r;
 
         if (task[0] && uuid_parse(task, &query.task) < 0) {
@@ -206,11 +222,8 @@ static void on_history(Call *call, const char *package, const char *task, const 
                 if (!query.package)
                         return;
         }
-        query.before = strtoull(cursor, &end, 10);
-        if (*end) {
-                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "\"%.64s\" is not a cursor of this list", cursor);
+        if (!read_place(call, cursor, &query.before))
                 return;
-        }
         r = broker_history_ask(broker, &query, call_token(call));
         if (r < 0)
                 bus_reply_error(call, store_error(r), "the history cannot be read: %s", strerror(-r));

@@ -83,7 +83,7 @@ typedef struct BusHandlers {
         void (*why)(Call *call, Uuid task, void *userdata);
         void (*history)(Call *call, const char *package, const char *task, const char *cursor, uint32_t limit,
                         void *userdata);
-        void (*list_runs)(Call *call, Uuid task, void *userdata);
+        void (*list_runs)(Call *call, Uuid task, const char *cursor, uint32_t limit, void *userdata);
         void (*run)(Call *call, Uuid task, bool satisfied, void *userdata);
         /* arguments: the marshalled a{sv}, as details of the firing */
         void (*request)(Call *call, Uuid task, const void *arguments, size_t n_arguments, void *userdata);

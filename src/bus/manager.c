@@ -227,17 +227,15 @@ static void on_history(Call *call, Reader *r)
 
 static void on_list_runs(Call *call, Reader *r)
 {
+        const char *text = reader_get_string(r), *cursor = reader_get_string(r);
         Refusal refusal = { 0 };
+        uint32_t limit = read_limit(r, &refusal);
         Uuid task = UUID_NULL;
 
-        if (reader_next_type(r) == 's') {
-                const char *text = reader_get_string(r);
-
-                if (text[0] && uuid_parse(text, &task) < 0)
-                        refuse(&refusal, ERROR_NO_SUCH_TASK, "\"%.64s\" is not the id of a task", text);
-        }
+        if (text[0] && uuid_parse(text, &task) < 0)
+                refuse(&refusal, ERROR_NO_SUCH_TASK, "\"%.64s\" is not the id of a task", text);
         if (!refused(call, &refusal))
-                HANDLE(call, list_runs, task);
+                HANDLE(call, list_runs, task, cursor, limit);
 }
 
 static void on_run(Call *call, Reader *r)

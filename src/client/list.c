@@ -194,7 +194,8 @@ int bgt_list_runs(bgt *b, const char *task, bgt_list **ret)
 {
         static const char *const names[] = { "run", "task", "state", "*", NULL };
         const bgt_list template = {
-                .method = MANAGER1_METHOD_LIST_RUNS, .names = names, .arguments = { (char *)task }, .n_arguments = 1,
+                .method = MANAGER1_METHOD_LIST_RUNS, .names = names, .paged = true, .arguments = { (char *)task },
+                .n_arguments = 1,
         };
 
         return list_new(b, &template, ret);

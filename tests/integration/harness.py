@@ -451,7 +451,7 @@ class Broker:
 
     def runs(self, task=''):
         return [properties | {'run': run, 'task': of, 'state': state}
-                for run, of, state, properties in self.call('ListRuns', 's', task)]
+                for run, of, state, properties in self.pages('ListRuns', 's', task)]
 
     def pages(self, member, signature, *args):
         cursor, rows = '', []

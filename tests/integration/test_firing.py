@@ -37,11 +37,18 @@ class Overlap(Running):
             self.package.next_talk().end()
             self.assertEqual(self.broker.next_end()['run'], run)
 
-    def test_a_full_queue_refuses_more(self):
+    def test_a_full_queue_refuses_more_and_is_listed_in_pages(self):
         self.broker.condition('UserPresent', 'false')
         task = self.task('ok', overlap=('s', 'buffer-all'), conditions=['UserPresent'])
-        answers = [self.request(task)[0] for _ in range(101)]
-        self.assertEqual(answers, [ALLOWED] * 100 + [DISABLED_BY_POLICY])
+        answers = [self.request(task) for _ in range(101)]
+        self.assertEqual([result for result, _ in answers], [ALLOWED] * 100 + [DISABLED_BY_POLICY])
+        seen, cursor = [], ''
+        while not seen or cursor:
+            page, cursor = self.broker.call('ListRuns', 'ssu', task, cursor, 33)
+            self.assertLessEqual(len(page), 33)
+            seen += [row[0] for row in page]
+        self.assertEqual(seen, [run for _, run in answers[:100]])
+        self.assert_refused('InvalidArgument', 'no', by=lambda: self.broker.call('ListRuns', 'ssu', task, 'no', 33))
         self.assert_refused('QuotaExceeded', '100', by=lambda: self.broker.run(task, satisfied=True))
 
     def test_a_paused_task_answers_DisabledByPolicy(self):
