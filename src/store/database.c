@@ -98,6 +98,8 @@ int database_errno(Database *db, int result)
 {
         int error;
 
+        if (result == SQLITE_IOERR_NOMEM)
+                return -ENOMEM;
         switch (result & 0xff) {
         case SQLITE_OK:
         case SQLITE_ROW:
@@ -135,6 +137,13 @@ int database_errno(Database *db, int result)
         return error == EROFS ? -EROFS : -EIO;
 }
 
+int database_error(Database *db)
+{
+        int r = database_errno(db, db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_IOERR);
+
+        return r < 0 ? r : -EIO;
+}
+
 sqlite3_stmt *database_statement(Database *db, Statement statement)
 {
         sqlite3_stmt **s = &db->statements[statement];
@@ -151,7 +160,7 @@ int database_run(Database *db, Statement statement)
         int r;
 
         if (!s)
-                return database_errno(db, db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_IOERR);
+                return database_error(db);
         r = database_errno(db, sqlite3_step(s));
         sqlite3_reset(s);
         return r;
@@ -338,8 +347,6 @@ static int cut_log(Database *db)
 
         if (!db->handle)
                 return -EIO;
-        if (!sqlite3_get_autocommit(db->handle))
-                database_run(db, STATEMENT_ROLLBACK);
         r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         return r == SQLITE_OK ? sync_log(db) : database_errno(db, r);
 }
@@ -348,6 +355,12 @@ int database_settle(Database *db)
 {
         int r;
 
+        /* There was no memory to end it with. */
+        if (db->handle && !sqlite3_get_autocommit(db->handle)) {
+                r = database_run(db, STATEMENT_ROLLBACK);
+                if (r < 0)
+                        return r;
+        }
         if (!db->unsettled && db->handle)
                 return 0;
         if (!db->handle) {

@@ -76,6 +76,8 @@ int database_execute(Database *db, const char *sql);
 
 /* A result of SQLite's as negative errno. */
 int database_errno(Database *db, int result);
+/* Why a statement could not be prepared. Negative errno. */
+int database_error(Database *db);
 
 /*
  * Settles what a failed commit left open: the log is copied into the database, synced and cut off, so that no part of

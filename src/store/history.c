@@ -70,6 +70,9 @@ static int read_run(Query *query, sqlite3_stmt *s)
         row.cpu_usec = row_u64(&r);
         row.memory_bytes = row_u64(&r);
         row_check(&r, 1);
+        /* Text that could not be converted for want of memory looks like a damaged row. */
+        if (r.bad && sqlite3_errcode(sqlite3_db_handle(s)) == SQLITE_NOMEM)
+                return -ENOMEM;
         if (r.bad) {
                 query->page.n_damaged++;
                 return 0;
@@ -92,7 +95,7 @@ static int read_runs(Store *store, Query *query)
 
         s = database_statement(&store->db, of_task ? STATEMENT_READ_RUNS_OF_TASK : STATEMENT_READ_RUNS);
         if (!s)
-                return -EIO;
+                return database_error(&store->db);
         sqlite3_bind_int64(s, 1, q->before ? (sqlite3_int64)q->before : INT64_MAX);
         sqlite3_bind_text(s, 2, q->package, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 3, q->name, -1, SQLITE_STATIC);

@@ -43,7 +43,7 @@ static int run_statement(Store *store, Statement statement, const uint8_t **posi
         int r;
 
         if (!s)
-                return database_errno(db, db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_IOERR);
+                return database_error(db);
         r = value_bind_all(s, position, n_values);
         if (r == SQLITE_OK)
                 r = sqlite3_step(s);
@@ -109,7 +109,7 @@ static int trim_history(Store *store)
                 return 0;
         s = database_statement(&store->db, STATEMENT_TRIM_RUNS);
         if (!s)
-                return database_errno(&store->db, sqlite3_extended_errcode(store->db.handle));
+                return database_error(&store->db);
         sqlite3_bind_int64(s, 1, (sqlite3_int64)(store->n_runs - store->config.history_total));
         r = database_errno(&store->db, sqlite3_step(s));
         sqlite3_reset(s);
@@ -141,7 +141,7 @@ static int write_transaction(Store *store, ListNode *units)
          * A commit for which there was no room left no mark in the log. One that failed otherwise may have: after a
          * crash it would be there although its failure was reported.
          */
-        if (r == -EIO || (r < 0 && sqlite3_extended_errcode(store->db.handle) == SQLITE_IOERR_FSYNC))
+        if (r < 0 && (r != -ENOSPC || sqlite3_extended_errcode(store->db.handle) == SQLITE_IOERR_FSYNC))
                 store->db.unsettled = true;
         return r;
 }
