@@ -72,8 +72,13 @@ struct Call {
         bool wants_reply;
 };
 
-/* The call that a message is; NULL if there is no memory or the peer has too many (it was answered then). */
+/* Sends what the peer waits for: if there is no memory for it, the connection ends, so that nobody waits in vain. */
+void peer_send(Peer *peer, Writer *w);
+
+/* The call that a message is; NULL if there is no memory or the peer has too many: call_refuse(). */
 Call *call_new(Peer *peer, Message *m);
+/* Answers a message for which call_new() returned NULL: too many calls wait, or there is no memory. */
+void call_refuse(Peer *peer, Message *m);
 Call *call_free(Call *call);
 
 /* plan.c */

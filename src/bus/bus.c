@@ -79,12 +79,7 @@ void bus_handle(Peer *peer, Message *m, void (*handle)(Call *call, Reader *r))
         Reader r;
 
         if (!call) {
-                Writer *w = &peer->bus->reply_writer;
-
-                writer_start_error(w, m, error_info(ERROR_QUOTA_EXCEEDED)->dbus_name,
-                                   "too many calls of this connection wait for their answers");
-                writer_put_string(w, error_info(ERROR_QUOTA_EXCEEDED)->remedy);
-                (void)connection_send(peer->connection, w);
+                call_refuse(peer, m);
                 return;
         }
         reader_init(&r, m);
@@ -296,6 +291,26 @@ Call *call_new(Peer *peer, Message *m)
         return call;
 }
 
+void peer_send(Peer *peer, Writer *w)
+{
+        if (connection_send(peer->connection, w) == -ENOMEM)
+                connection_fail(peer->connection, -ENOMEM);
+}
+
+void call_refuse(Peer *peer, Message *m)
+{
+        bool is_quota = peer->n_calls >= peer->bus->config.max_calls;
+        const ErrorInfo *info = error_info(is_quota ? ERROR_QUOTA_EXCEEDED : ERROR_NO_MEMORY);
+        Writer *w = &peer->bus->reply_writer;
+
+        if (!message_wants_reply(m))
+                return;
+        writer_start_error(w, m, info->dbus_name,
+                           is_quota ? "too many calls of this connection wait for their answers" : info->sentence);
+        writer_put_string(w, info->remedy);
+        peer_send(peer, w);
+}
+
 Call *call_free(Call *call)
 {
         call->peer->n_calls--;
@@ -404,7 +419,7 @@ void bus_reply_error_with(Call *call, Error error, const char *sentence, const c
         writer_start_error_to(w, call->serial, NULL, error_info(error)->dbus_name, sentence);
         writer_put_string(w, remedy);
         if (call->wants_reply)
-                (void)connection_send(call->peer->connection, w);
+                peer_send(call->peer, w);
         call_free(call);
 }
 

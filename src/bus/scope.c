@@ -138,5 +138,7 @@ bool scope_permits(Peer *peer, Message *m)
         call = call_new(peer, m);
         if (call)
                 answer(call, error);
+        else
+                call_refuse(peer, m);
         return false;
 }

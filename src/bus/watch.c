@@ -102,7 +102,7 @@ static void send_signal(Bus *bus, Uuid task, const char *package)
 
                 /* A peer that does not read is disconnected by its connection, later and from the loop. */
                 if (matches(watch, task, package) && is_first_match(bus, watch, task, package))
-                        (void)connection_send(watch->peer->connection, &bus->signal_writer);
+                        peer_send(watch->peer, &bus->signal_writer);
         }
 }
 

@@ -56,8 +56,6 @@ void connection_enter(Connection *c);
 void connection_leave(Connection *c);
 /* The end: answers the waiting calls and tells the owner. Once; only from the loop. */
 void connection_end(Connection *c, int reason);
-/* Sending is over. The loop will read what is left and then end the connection with this reason. */
-void connection_fail(Connection *c, int reason);
 
 /* Receives once and delivers what is complete. Returns the number of bytes, 0 if there were none or it has ended. */
 size_t input_receive(Connection *c);

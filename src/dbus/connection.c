@@ -204,7 +204,8 @@ int connection_reply_to(Connection *c, Writer *w, uint32_t serial, const char *d
                 return r;
         writer_start_error_to(w, serial, destination, "org.freedesktop.DBus.Error.Failed",
                               "the answer cannot be written as a message");
-        (void)connection_send(c, w);
+        if (connection_send(c, w) == -ENOMEM)
+                connection_fail(c, -ENOMEM);
         return r;
 }
 

@@ -80,6 +80,12 @@ Connection *connection_free(Connection *c);
 DEFINE_CLEANUP(Connection *, connection_free);
 
 /*
+ * Sending is over: for a peer that cannot be told something. What it has written is still read and delivered, and then
+ * on_disconnected is called with this reason, a negative errno. Does nothing if the connection is ending.
+ */
+void connection_fail(Connection *c, int reason);
+
+/*
  * Sends a message, or queues what the socket does not take. An answer to a call that wants none is not sent. 0, or:
  * the writer's error (the connection goes on); -ENOTCONN if the connection is ending, or the peer of a server has not
  * authenticated; -EOPNOTSUPP for descriptors that the peer does not take; -ENOMEM; else the reason with which
