@@ -62,6 +62,12 @@ bgt_trigger *bgt_trigger_event(int kind, bool one_shot);
 bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_t delay_usec,
                                uint64_t max_delay_usec, bool one_shot);
 /*
+ * StorageLibraryChangeTrackerTrigger: the same under its own name; the details take the place of the
+ * tracker's reader.
+ */
+bgt_trigger *bgt_trigger_change_tracker(const char *const *paths, bool recursive, uint64_t delay_usec,
+                                        uint64_t max_delay_usec, bool one_shot);
+/*
  * DeviceConnectionChangeTrigger: fires when this device comes or goes; path is its node ("/dev/ttyUSB0", or
  * another name that udev gives it) or its folder below /sys. bgt_instance_details() tells of it as below.
  */
@@ -77,6 +83,14 @@ bgt_trigger *bgt_trigger_device(const char *path, bool one_shot);
 bgt_trigger *bgt_trigger_devices(const char *const *matches, bool changes, bool one_shot);
 /* ApplicationTrigger(): fires on bgt_trigger_request() or bgt_registration_request(). */
 bgt_trigger *bgt_trigger_application(void);
+/* MediaProcessingTrigger(): as an ApplicationTrigger, requested with bgt_trigger_request(). */
+bgt_trigger *bgt_trigger_media_processing(void);
+/*
+ * DeviceUseTrigger(), DeviceServicingTrigger(): fire on bgt_trigger_request_device(). A task that sets
+ * no time limit is given that of Windows: 10 minutes, 30 minutes.
+ */
+bgt_trigger *bgt_trigger_device_use(void);
+bgt_trigger *bgt_trigger_device_servicing(void);
 /*
  * CustomSystemEventTrigger(triggerId, Always): an event that any program of the user raises by this
  * id, with bgt_raise() or 'bgtask raise'; the run finds its details in bgt_instance_details().
@@ -118,6 +132,15 @@ int bgt_trigger_system_type(const bgt_trigger *trigger);
  * use bgt_registration_request()), -EIO, -ENOSPC, -EROFS (it could not be stored).
  */
 int bgt_trigger_request(bgt_trigger *trigger, const bgt_record *arguments, int *ret_result);
+/*
+ * RequestAsync(deviceId, expectedDuration, arguments) of a DeviceServicingTrigger, RequestAsync(deviceId,
+ * arguments) of a DeviceUseTrigger. expected_usec 0: not said; arguments may be NULL. The run finds
+ * device-id:s, arguments:s and expected-duration:u in bgt_instance_details(). *ret_result is a
+ * BGT_DEVICE_x: DENIED_BY_USER if the task is paused, DENIED_BY_SYSTEM if it is running or its queue
+ * is full. Errors as above.
+ */
+int bgt_trigger_request_device(bgt_trigger *trigger, const char *device_id, uint64_t expected_usec,
+                               const char *arguments, int *ret_result);
 
 /* BackgroundTaskBuilder. */
 

@@ -144,6 +144,14 @@ enum bgt_request_result {
         BGT_REQUEST_UNKNOWN_ERROR = 3
 };
 
+/* DeviceTriggerResult: what becomes of a request for a device. */
+enum bgt_device_result {
+        BGT_DEVICE_ALLOWED = 0,
+        BGT_DEVICE_DENIED_BY_USER = 1,
+        BGT_DEVICE_DENIED_BY_SYSTEM = 2,
+        BGT_DEVICE_LOW_BATTERY = 3 /* a condition holds such a run here: it is not given */
+};
+
 /* BackgroundAccessStatus. */
 enum bgt_access {
         BGT_ACCESS_UNSPECIFIED = 0,

@@ -37,10 +37,13 @@ const char *file_watch_add(FileWatch *watch, const char *path)
         return NULL;
 }
 
+/* By tracker and recursive. */
+static const char letters[2][3] = { "FR", "GT" };
+
 int file_watch_format(const FileWatch *watch, Buffer *buffer)
 {
-        int r = buffer_printf(buffer, "%c %" PRIu64 " %" PRIu64, watch->recursive ? 'R' : 'F', watch->delay_usec,
-                              watch->max_delay_usec);
+        int r = buffer_printf(buffer, "%c %" PRIu64 " %" PRIu64, letters[watch->tracker][watch->recursive],
+                              watch->delay_usec, watch->max_delay_usec);
 
         for (size_t i = 0; r >= 0 && i < watch->n_paths; i++)
                 r = buffer_printf(buffer, "\n%s", watch->paths[i]);
@@ -54,9 +57,10 @@ int file_watch_parse(char *text, FileWatch *ret_watch)
 
         next = strchr(line, '\n');
         if (!next || sscanf(line, "%c %" SCNu64 " %" SCNu64, &kind, &watch.delay_usec, &watch.max_delay_usec) != 3 ||
-            (kind != 'R' && kind != 'F') || watch.max_delay_usec < watch.delay_usec)
+            !strchr("FRGT", kind) || watch.max_delay_usec < watch.delay_usec)
                 return -EINVAL;
-        watch.recursive = kind == 'R';
+        watch.tracker = file_watch_is_tracker(text);
+        watch.recursive = kind == letters[watch.tracker][1];
         while (next) {
                 line = next + 1;
                 next = strchr(line, '\n');
@@ -67,4 +71,9 @@ int file_watch_parse(char *text, FileWatch *ret_watch)
         }
         *ret_watch = watch;
         return 0;
+}
+
+bool file_watch_is_tracker(const char *text)
+{
+        return text[0] == letters[1][0] || text[0] == letters[1][1];
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a StorageLibraryContentChangedTrigger watches, and the text that a registration keeps of it: the options in the
- * first line, a path in each further one.
+ * What a StorageLibraryContentChangedTrigger or a StorageLibraryChangeTrackerTrigger watches, and the text that a
+ * registration keeps of it: the options in the first line, a path in each further one.
  */
 
 #include <stdbool.h>
@@ -18,6 +18,7 @@
 #define FILE_WATCH_MAX_DELAY_USEC UINT64_C(30000000)
 
 typedef struct FileWatch {
+        bool tracker;            /* of a StorageLibraryChangeTrackerTrigger */
         bool recursive;
         uint64_t delay_usec;
         uint64_t max_delay_usec; /* at least delay_usec */
@@ -32,3 +33,5 @@ const char *file_watch_add(FileWatch *watch, const char *path);
 int file_watch_format(const FileWatch *watch, Buffer *buffer);
 /* Takes a text apart: its line breaks become NULs, and the paths point into it. -EINVAL if it is no such text. */
 int file_watch_parse(char *text, FileWatch *ret_watch);
+/* Whose text it is. */
+bool file_watch_is_tracker(const char *text);

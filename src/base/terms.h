@@ -33,6 +33,17 @@ static inline bool trigger_is_requested(int kind)
         return kind == TRIGGER_APPLICATION || (kind >= TRIGGER_MEDIA_PROCESSING && kind <= TRIGGER_DEVICE_SERVICING);
 }
 
+/* Its requests are answered as DeviceTriggerResult has it. */
+static inline bool trigger_is_of_device(int kind)
+{
+        return kind == TRIGGER_DEVICE_USE || kind == TRIGGER_DEVICE_SERVICING;
+}
+
+static inline bool trigger_is_files(int kind)
+{
+        return kind == TRIGGER_STORAGE_CONTENT_CHANGED || kind == TRIGGER_STORAGE_CHANGE_TRACKER;
+}
+
 /* A sensor listens to what its text says. */
 static inline bool trigger_is_watched(int kind)
 {

@@ -294,6 +294,7 @@ enum {
         KIND_REMOVE,
         KIND_RUN,
         KIND_REQUEST,
+        KIND_REQUEST_OF_DEVICE,
         KIND_CANCEL,
         KIND_CLASS,
         KIND_GO,

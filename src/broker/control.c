@@ -10,6 +10,13 @@
 #include "broker/broker.h"
 #include "calendar/calendar.h"
 
+/* DeviceTriggerResult as Windows numbers it. */
+enum {
+        DEVICE_ALLOWED,
+        DEVICE_DENIED_BY_USER,
+        DEVICE_DENIED_BY_SYSTEM,
+};
+
 /* Tokens of a batch's registrations: this bit, the batch and the index. Those of calls never reach it. */
 #define BATCH_BIT (UINT64_C(1) << 63)
 #define BATCH_INDEX_BITS 16
@@ -202,7 +209,7 @@ static bool reaches_beyond(Call *call, const TaskSpec *spec)
                 what = "register a command";
         else if (settings_has(spec->options, "on-failure"))
                 what = "have a command run";
-        else if (spec->trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED)
+        else if (trigger_is_files(spec->trigger.kind))
                 what = "have files watched";
         else if (spec->trigger.kind == TRIGGER_DEVICE_CONNECTION_CHANGE ||
                  spec->trigger.kind == TRIGGER_DEVICE_WATCHER)
@@ -306,6 +313,13 @@ static void on_run(Call *call, Uuid task, bool satisfied, void *userdata)
         broker_feed(broker, &event);
 }
 
+static bool is_of_device(const Broker *broker, Uuid task)
+{
+        TaskInfo info;
+
+        return engine_get_task(broker->engine, task, &info) && trigger_is_of_device(info.row.spec.trigger.kind);
+}
+
 static void on_request(Call *call, Uuid task, const void *arguments, size_t n_arguments, void *userdata)
 {
         Broker *broker = userdata;
@@ -314,7 +328,7 @@ static void on_request(Call *call, Uuid task, const void *arguments, size_t n_ar
         event.task.task = task;
         event.task.details = arguments;
         event.task.n_details = n_arguments;
-        call_set_kind(call, KIND_REQUEST);
+        call_set_kind(call, is_of_device(broker, task) ? KIND_REQUEST_OF_DEVICE : KIND_REQUEST);
         call_set_hint(call, "the task has no ApplicationTrigger, so that nothing can be requested of it");
         broker_feed(broker, &event);
 }
@@ -476,6 +490,14 @@ static void reply_installed(const Broker *broker, const Package *package, Call *
         bus_send_reply(call);
 }
 
+/* DeviceTriggerResult: who pauses a task is its user, and all else is the system. */
+static uint32_t result_of_device(const Effect *effect)
+{
+        if (effect->reply.result == RESULT_ALLOWED)
+                return DEVICE_ALLOWED;
+        return effect->reply.error == ERROR_PAUSED ? DEVICE_DENIED_BY_USER : DEVICE_DENIED_BY_SYSTEM;
+}
+
 static void reply_value(Call *call, const Effect *effect)
 {
         Writer *w = bus_begin_reply(call);
@@ -490,7 +512,9 @@ static void reply_value(Call *call, const Effect *effect)
                 writer_put_string(w, uuid_format(effect->reply.id, text));
                 break;
         case KIND_REQUEST:
-                writer_put_uint32(w, effect->reply.result);
+        case KIND_REQUEST_OF_DEVICE:
+                writer_put_uint32(w, call_kind(call) == KIND_REQUEST ? effect->reply.result
+                                                                    : result_of_device(effect));
                 writer_put_string(w, uuid_is_null(effect->reply.id) ? "" : uuid_format(effect->reply.id, text));
                 break;
         case KIND_CANCEL:
@@ -509,8 +533,8 @@ static void reply_value(Call *call, const Effect *effect)
 /* That a request was not accepted, as ApplicationTriggerResult has it, is an answer and no error. */
 static bool is_result(const Call *call, const Effect *effect)
 {
-        return call_kind(call) == KIND_REQUEST && (effect->reply.result == RESULT_CURRENTLY_RUNNING ||
-                                                   effect->reply.result == RESULT_DISABLED_BY_POLICY);
+        return (call_kind(call) == KIND_REQUEST || call_kind(call) == KIND_REQUEST_OF_DEVICE) &&
+               (effect->reply.result == RESULT_CURRENTLY_RUNNING || effect->reply.result == RESULT_DISABLED_BY_POLICY);
 }
 
 void control_reply(Broker *broker, const Effect *effect)

@@ -67,7 +67,7 @@ static void say_trigger(Broker *broker, const TaskInfo *task, Reason *reason)
         snprintf(reason->sentence, WHY_SENTENCE_MAX, "its trigger has not fired: %s%s%s%s%s%s", kind,
                  type ? " (" : "", type ? type : "", type ? ")" : "", problem ? "; " : "", problem ? problem : "");
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
-                 trigger->kind == TRIGGER_APPLICATION ? "the app requests it; 'bgtask run' starts it by hand"
+                 trigger_is_requested(trigger->kind) ? "the app requests it; 'bgtask run' starts it by hand"
                                                       : "wait for the event, or start it with 'bgtask run'");
 }
 

@@ -82,7 +82,7 @@ static void put_details(Writer *w, const RunInfo *run)
         uint8_t kind = run->fired_by == FIRED_BY_EVENT ? run->trigger.kind : 0;
 
         writer_open_array(w, "{sv}");
-        if (kind == TRIGGER_STORAGE_CONTENT_CHANGED)
+        if (trigger_is_files(kind))
                 put_paths(w, run->details, run->n_details);
         else if (kind == TRIGGER_DEVICE_CONNECTION_CHANGE || kind == TRIGGER_DEVICE_WATCHER)
                 put_devices(w, run->details, run->n_details);

@@ -241,11 +241,12 @@ static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *ref
         read_trigger_kind(reader_get_string(r), trigger, refusal);
         reader_open_array(r, "{sv}");
         while (reader_next_option(r, &key, &type))
-                if ((trigger->kind != TRIGGER_STORAGE_CONTENT_CHANGED ||
+                if ((!trigger_is_files(trigger->kind) ||
                      !read_files_option(r, key, type, &files, refusal)) &&
                     !read_devices_option(r, trigger->kind, key, type, &devices, refusal))
                         read_trigger_option(r, key, type, trigger, &window_set, refusal);
-        if (trigger->kind == TRIGGER_STORAGE_CONTENT_CHANGED)
+        files.tracker = trigger->kind == TRIGGER_STORAGE_CHANGE_TRACKER;
+        if (trigger_is_files(trigger->kind))
                 put_files(&files, text, refusal);
         else if (trigger->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || trigger->kind == TRIGGER_DEVICE_WATCHER)
                 put_devices(&devices, trigger->kind, text, refusal);
@@ -316,6 +317,15 @@ static void read_option(Reader *r, const char *key, const char *type, TaskSpec *
         }
 }
 
+/* A request of a device runs as long as on Windows, unless the task says otherwise. */
+static void limit_device(TaskSpec *spec)
+{
+        if (spec->time_limit_usec == 0 && spec->trigger.kind == TRIGGER_DEVICE_USE)
+                spec->time_limit_usec = 10 * USEC_PER_MINUTE;
+        else if (spec->time_limit_usec == 0 && spec->trigger.kind == TRIGGER_DEVICE_SERVICING)
+                spec->time_limit_usec = 30 * USEC_PER_MINUTE;
+}
+
 void registration_read(Reader *r, TaskSpec *spec, Buffer *settings, Buffer *files, Refusal *refusal)
 {
         const char *key, *type;
@@ -326,6 +336,7 @@ void registration_read(Reader *r, TaskSpec *spec, Buffer *settings, Buffer *file
         while (reader_next_option(r, &key, &type))
                 read_option(r, key, type, spec, settings, refusal);
         reader_close(r);
+        limit_device(spec);
         bus_settings_finish(spec, settings, refusal);
 }
 
@@ -378,7 +389,7 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                         writer_put_option_bool(w, "once-per-boot", true);
         } else if (t->kind == TRIGGER_CALENDAR) {
                 writer_put_option_string(w, "expression", t->text);
-        } else if (t->kind == TRIGGER_STORAGE_CONTENT_CHANGED) {
+        } else if (trigger_is_files(t->kind)) {
                 put_watched_files(w, t->text);
         } else if (t->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || t->kind == TRIGGER_DEVICE_WATCHER) {
                 put_watched_devices(w, t);

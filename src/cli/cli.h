@@ -121,7 +121,7 @@ int cli_read_argument(const Verb *verb, const char *text, bgt_record *arguments)
  */
 int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MATCHES_MAX + 2]);
 void cli_free_matches(char *matches[]);
-/* What --on names: a TRIGGER_x, and of TRIGGER_SYSTEM the SYSTEM_x, else 0. */
+/* What --on names: a TRIGGER_x without properties; or TRIGGER_SYSTEM, and the SYSTEM_x, which else is 0. */
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The i-th name that it may be, NULL past the last. */
 const char *cli_event_at(size_t i, const void *unused);

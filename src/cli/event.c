@@ -21,7 +21,8 @@ static int explain_event(const Verb *verb, const SupportRow *row)
 
 const char *cli_event_at(size_t i, const void *unused)
 {
-        static const int kinds[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME };
+        static const int kinds[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME,
+                                     TRIGGER_DEVICE_USE, TRIGGER_DEVICE_SERVICING, TRIGGER_MEDIA_PROCESSING };
         size_t n = ELEMENTSOF(kinds);
 
         if (i < n)
@@ -37,7 +38,7 @@ int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret
         int kind = term_number(TERM_TRIGGER, event), type = term_number(TERM_SYSTEM, event);
         SupportRow row;
 
-        if (kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME) {
+        if (trigger_is_requested(kind) || kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME) {
                 *ret_kind = kind;
                 *ret_type = 0;
                 return EXIT_OK;

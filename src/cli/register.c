@@ -19,11 +19,14 @@ static const char help[] =
         "  --at CALENDAR         as systemd.time(7): daily, Mon..Fri 09:30 (see next)\n"
         "  --maintenance MINUTES MaintenanceTrigger: as --time, on AC power only\n"
         "  --on EVENT            SystemTrigger: InternetAvailable, UserPresent...; or:\n"
-        "                        boot, login, resume\n"
+        "                        boot, login, resume; or on request of the app:\n"
+        "                        MediaProcessingTrigger, DeviceUseTrigger,\n"
+        "                        DeviceServicingTrigger\n"
         "  --files PATH[:PATH]...\n"
         "                        when one of these files has changed, or anything in or\n"
         "                        below one of these folders\n"
         "  --flat                ... but not below the folders\n"
+        "  --tracker             ... as a StorageLibraryChangeTrackerTrigger\n"
         "  --delay DURATION      ... and nothing has changed since for so long (1s)\n"
         "  --maximum-delay DURATION\n"
         "                        ... or so long after the first change (30s)\n"
@@ -60,7 +63,7 @@ typedef struct Arguments {
         const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *clsid, *when, *if_exists,
                 *group, *overlap, *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
-        bool application, once, once_per_boot, in_process, flat, changes, cancel_on_condition_loss;
+        bool application, once, once_per_boot, in_process, flat, tracker, changes, cancel_on_condition_loss;
 } Arguments;
 
 static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
@@ -68,7 +71,12 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
         int kind, type, status = cli_parse_event(verb, a->on, &kind, &type);
 
         if (status == EXIT_OK)
-                *ret = type > 0 ? bgt_trigger_system(type, a->once) : bgt_trigger_event(kind, a->once);
+                *ret = type > 0                           ? bgt_trigger_system(type, a->once)
+                       : kind == TRIGGER_APPLICATION      ? bgt_trigger_application()
+                       : kind == TRIGGER_MEDIA_PROCESSING ? bgt_trigger_media_processing()
+                       : kind == TRIGGER_DEVICE_USE       ? bgt_trigger_device_use()
+                       : kind == TRIGGER_DEVICE_SERVICING ? bgt_trigger_device_servicing()
+                                                          : bgt_trigger_event(kind, a->once);
         return status;
 }
 
@@ -85,8 +93,8 @@ static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 if (asprintf(&paths[n++], "%s%s%s", is_absolute ? "" : folder, is_absolute ? "" : "/", path) < 0)
                         break;
         }
-        *ret = bgt_trigger_files((const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay),
-                                 a->once);
+        *ret = (a->tracker ? bgt_trigger_change_tracker : bgt_trigger_files)(
+                (const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay), a->once);
         for (size_t i = 0; i < n; i++)
                 free(paths[i]);
         return *ret ? EXIT_OK : cli_complain();
@@ -280,6 +288,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 { "on", .value = &a.on },
                 { "files", .value = &a.files },
                 { "flat", .flag = &a.flat },
+                { "tracker", .flag = &a.tracker },
                 { "device", .value = &a.device },
                 { "devices", .value = &a.devices },
                 { "changes", .flag = &a.changes },

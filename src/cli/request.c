@@ -7,7 +7,8 @@
 static const char help[] =
         "Usage: bgtask request TASK [KEY=TEXT|KEY:=JSON]...\n"
         "Fire the ApplicationTrigger of a task, as its app does with RequestAsync, and\n"
-        "hand it arguments. Conditions and the overlap policy apply; 'bgtask run'\n"
+        "hand it arguments; also a MediaProcessingTrigger, and one for the use or\n"
+        "servicing of a device (device-id=ID). Conditions and the overlap policy apply; 'bgtask run'\n"
         "ignores them.\n"
         "\n"
         "Exit status: 0 if it was allowed, 5 if not: it is running, or paused, or its\n"
@@ -24,6 +25,21 @@ static const char *const result_names[] = {
         [BGT_REQUEST_UNKNOWN_ERROR] = "UnknownError",
 };
 
+static const char *const device_result_names[] = {
+        [BGT_DEVICE_ALLOWED] = "Allowed",
+        [BGT_DEVICE_DENIED_BY_USER] = "DeniedByUser",
+        [BGT_DEVICE_DENIED_BY_SYSTEM] = "DeniedBySystem",
+        [BGT_DEVICE_LOW_BATTERY] = "LowBattery",
+};
+
+static const char *name_result(const bgt_record *task, int result)
+{
+        const char *kind = bgt_record_string(bgt_record_record(task, "trigger"), "kind");
+
+        return kind && trigger_is_of_device(term_number(TERM_TRIGGER, kind)) ? device_result_names[result]
+                                                                             : result_names[result];
+}
+
 static int request(Cli *cli, const bgt_record *task, const bgt_record *arguments)
 {
         const char *name = bgt_record_string(task, "name");
@@ -33,11 +49,11 @@ static int request(Cli *cli, const bgt_record *task, const bgt_record *arguments
         if (bgt_task_request(cli->bgt, bgt_record_string(task, "task"), arguments, &result, run) < 0)
                 return cli_complain();
         if (cli->json)
-                printf("{\"result\": \"%s\", \"run\": \"%s\"}\n", result_names[result], run);
+                printf("{\"result\": \"%s\", \"run\": \"%s\"}\n", name_result(task, result), run);
         else if (result == BGT_REQUEST_ALLOWED)
-                printf("%s: %s, run %s\n", name, result_names[result], run);
+                printf("%s: %s, run %s\n", name, name_result(task, result), run);
         else
-                printf("%s: %s; see 'bgtask why %s'\n", name, result_names[result], name);
+                printf("%s: %s; see 'bgtask why %s'\n", name, name_result(task, result), name);
         return result == BGT_REQUEST_ALLOWED ? EXIT_OK : EXIT_NOT_COMPLETED;
 }
 

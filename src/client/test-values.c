@@ -23,6 +23,10 @@ static void a_trigger_keeps_what_it_was_made_with(void **state)
                 { bgt_trigger_application(), BGT_TRIGGER_APPLICATION, false, 0, 0, 0 },
                 { bgt_trigger_custom_system_event_per_boot("x"), BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, false, 0, 0, 0 },
                 { bgt_trigger_custom_system_event("x", true), BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, true, 0, 0, 0 },
+                { bgt_trigger_media_processing(), BGT_TRIGGER_MEDIA_PROCESSING, false, 0, 0, 0 },
+                { bgt_trigger_device_use(), BGT_TRIGGER_DEVICE_USE, false, 0, 0, 0 },
+                { bgt_trigger_device_servicing(), BGT_TRIGGER_DEVICE_SERVICING, false, 0, 0, 0 },
+                { bgt_trigger_device("/dev/x", true), BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, true, 0, 0, 0 },
                 { bgt_trigger_calendar("daily", true), BGT_TRIGGER_CALENDAR, true, 0, 0, 0 },
                 { NULL, 0, false, 0, 0, 0 },
         };

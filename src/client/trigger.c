@@ -77,12 +77,9 @@ bgt_trigger *bgt_trigger_event(int kind, bool one_shot)
         return NULL;
 }
 
-bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_t delay_usec,
-                               uint64_t max_delay_usec, bool one_shot)
+static bgt_trigger *new_of_files(int kind, const char *const *paths, FileWatch watch, bool one_shot)
 {
-        _cleanup_(bgt_trigger_unrefp) bgt_trigger *trigger =
-                trigger_new(BGT_TRIGGER_STORAGE_CONTENT_CHANGED, one_shot);
-        FileWatch watch = { .recursive = recursive, .delay_usec = delay_usec, .max_delay_usec = max_delay_usec };
+        _cleanup_(bgt_trigger_unrefp) bgt_trigger *trigger = trigger_new(kind, one_shot);
         _cleanup_(buffer_done) Buffer text = { 0 };
 
         if (!trigger)
@@ -100,6 +97,23 @@ bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_
                 return NULL;
         }
         return TAKE_PTR(trigger);
+}
+
+bgt_trigger *bgt_trigger_files(const char *const *paths, bool recursive, uint64_t delay_usec,
+                               uint64_t max_delay_usec, bool one_shot)
+{
+        FileWatch watch = { .recursive = recursive, .delay_usec = delay_usec, .max_delay_usec = max_delay_usec };
+
+        return new_of_files(BGT_TRIGGER_STORAGE_CONTENT_CHANGED, paths, watch, one_shot);
+}
+
+bgt_trigger *bgt_trigger_change_tracker(const char *const *paths, bool recursive, uint64_t delay_usec,
+                                        uint64_t max_delay_usec, bool one_shot)
+{
+        FileWatch watch = { .tracker = true, .recursive = recursive, .delay_usec = delay_usec,
+                            .max_delay_usec = max_delay_usec };
+
+        return new_of_files(BGT_TRIGGER_STORAGE_CHANGE_TRACKER, paths, watch, one_shot);
 }
 
 static bgt_trigger *new_of_devices(int kind, const DeviceWatch *watch, bool one_shot)
@@ -146,6 +160,21 @@ bgt_trigger *bgt_trigger_devices(const char *const *matches, bool changes, bool 
 bgt_trigger *bgt_trigger_application(void)
 {
         return trigger_new(BGT_TRIGGER_APPLICATION, false);
+}
+
+bgt_trigger *bgt_trigger_media_processing(void)
+{
+        return trigger_new(BGT_TRIGGER_MEDIA_PROCESSING, false);
+}
+
+bgt_trigger *bgt_trigger_device_use(void)
+{
+        return trigger_new(BGT_TRIGGER_DEVICE_USE, false);
+}
+
+bgt_trigger *bgt_trigger_device_servicing(void)
+{
+        return trigger_new(BGT_TRIGGER_DEVICE_SERVICING, false);
 }
 
 static bgt_trigger *new_of_text(int kind, const char *text, bool one_shot)
@@ -333,6 +362,7 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 writer_put_option_string(w, "expression", trigger->text);
                 break;
         case BGT_TRIGGER_STORAGE_CONTENT_CHANGED:
+        case BGT_TRIGGER_STORAGE_CHANGE_TRACKER:
                 write_files(trigger, w);
                 break;
         case BGT_TRIGGER_DEVICE_CONNECTION_CHANGE:
@@ -340,7 +370,7 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 write_devices(trigger, w);
                 break;
         }
-        if (trigger->kind != BGT_TRIGGER_APPLICATION)
+        if (!trigger_is_requested(trigger->kind))
                 writer_put_option_bool(w, "one-shot", trigger->one_shot);
         writer_close(w);
         writer_close(w);
@@ -381,8 +411,9 @@ int bgt_trigger_request(bgt_trigger *trigger, const bgt_record *arguments, int *
         bgt *b;
         int r;
 
-        if (!trigger || trigger->kind != BGT_TRIGGER_APPLICATION)
-                return fail(ERROR_INVALID_ARGUMENT, "only an ApplicationTrigger can be requested");
+        if (!trigger || !trigger_is_requested(trigger->kind))
+                return fail(ERROR_INVALID_ARGUMENT, "only an ApplicationTrigger, a MediaProcessingTrigger and those "
+                            "for the use and servicing of a device can be requested");
         pthread_mutex_lock(&trigger->lock);
         n_tasks = trigger->n_tasks;
         memcpy(task, trigger->task, sizeof task);
@@ -397,5 +428,26 @@ int bgt_trigger_request(bgt_trigger *trigger, const bgt_record *arguments, int *
                 r = bgt_task_request(b, task, arguments, ret_result, NULL);
         if (b)
                 client_unref(b);
+        return r;
+}
+
+int bgt_trigger_request_device(bgt_trigger *trigger, const char *device_id, uint64_t expected_usec,
+                               const char *arguments, int *ret_result)
+{
+        bgt_record *record;
+        int r;
+
+        if (!trigger || !trigger_is_of_device(trigger->kind) || !device_id)
+                return fail(ERROR_INVALID_ARGUMENT, "a DeviceUseTrigger or DeviceServicingTrigger and the id of a "
+                            "device are needed");
+        record = bgt_record_new();
+        r = record ? bgt_record_set_string(record, "device-id", device_id) : -ENOMEM;
+        if (r >= 0 && arguments)
+                r = bgt_record_set_string(record, "arguments", arguments);
+        if (r >= 0 && expected_usec > 0)
+                r = bgt_record_set_uint(record, "expected-duration", expected_usec);
+        if (r >= 0)
+                r = bgt_trigger_request(trigger, record, ret_result);
+        bgt_record_unref(record);
         return r;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file-watch.h"
 #include "sensors/devices.h"
 #include "sensors/files.h"
 #include "sensors/internal.h"
@@ -263,7 +264,9 @@ static void on_files_changed(const char *text, const void *paths, size_t n_paths
 {
         const SensorsConfig *config = &((Sensors *)userdata)->config;
 
-        config->happened(TRIGGER_STORAGE_CONTENT_CHANGED, text, paths, n_paths, config->userdata);
+        config->happened(file_watch_is_tracker(text) ? TRIGGER_STORAGE_CHANGE_TRACKER
+                                                     : TRIGGER_STORAGE_CONTENT_CHANGED,
+                         text, paths, n_paths, config->userdata);
 }
 
 static void watch_files(Sensors *sensors, const char *text, bool on)
@@ -301,6 +304,7 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
 {
         switch (kind) {
         case TRIGGER_STORAGE_CONTENT_CHANGED:
+        case TRIGGER_STORAGE_CHANGE_TRACKER:
                 watch_files(sensors, text, on);
                 break;
         case TRIGGER_DEVICE_CONNECTION_CHANGE:
@@ -314,6 +318,7 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
 {
         switch (kind) {
         case TRIGGER_STORAGE_CONTENT_CHANGED:
+        case TRIGGER_STORAGE_CHANGE_TRACKER:
                 if (!sensors->files)
                         return sensors->files_error < 0 ? strerror(-sensors->files_error) : NULL;
                 return files_problem(sensors->files, text);

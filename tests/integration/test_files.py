@@ -66,6 +66,15 @@ class Files(Running):
         (self.root / 'a' / 'b' / 'two').rename(self.root / 'a' / 'three')
         self.assertEqual(self.changed(), ['a/b/two', 'a/three', 'one'])
 
+    def test_a_change_tracker_is_told_beside_a_content_trigger_of_the_same_folder(self):
+        paths = {'paths': ('as', [str(self.root)]), 'delay': ('t', SECOND // 20)}
+        self.task('tracker', ('StorageLibraryChangeTrackerTrigger', paths))
+        self.task('content', (KIND, paths))
+        eventually(lambda: self.touch_and_see(self.root / 'one'))
+        self.assertEqual(self.changed(), ['one'])
+        rows = {row['name']: row['trigger'][0] for row in self.broker.tasks()}
+        self.assertEqual(rows, {'tracker': 'StorageLibraryChangeTrackerTrigger', 'content': KIND})
+
     def test_folders_that_come_are_watched_and_those_that_go_are_not(self):
         self.watch()
         self.settled()
