@@ -17,7 +17,7 @@ ARROWS = {
     'manifest': ('base',),
     'store': ('base',),
     'launcher': ('base',),
-    'sensors': ('base', 'dbus'),
+    'sensors': ('base', 'calendar', 'dbus'),
     'bus': ('base', 'dbus'),
     'broker': ('base', 'dbus', 'calendar', 'engine', 'manifest', 'store', 'launcher', 'sensors', 'bus'),
     'client': ('base', 'dbus', 'public'),

@@ -36,7 +36,7 @@ bool zone_name_is_valid(const char *name)
         }
 }
 
-static int read_file(const char *path, void **ret_data, size_t *ret_size)
+int zoneinfo_read_file(const char *path, void **ret_data, size_t *ret_size)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_(freep) char *data = NULL;
@@ -67,7 +67,7 @@ static int read_named(const char *name, void **ret_data, size_t *ret_size)
         if (!zone_name_is_valid(name))
                 return -EINVAL;
         n = snprintf(path, sizeof path, "%s/%s", folder && folder[0] == '/' ? folder : ZONEINFO, name);
-        return n < PATH_SIZE ? read_file(path, ret_data, ret_size) : -ENAMETOOLONG;
+        return n < PATH_SIZE ? zoneinfo_read_file(path, ret_data, ret_size) : -ENAMETOOLONG;
 }
 
 int zoneinfo_read(const char *name, void **ret_data, size_t *ret_size)
@@ -81,6 +81,6 @@ int zoneinfo_read(const char *name, void **ret_data, size_t *ret_size)
                 local += local[0] == ':';
                 return read_named(local[0] ? local : "UTC", ret_data, ret_size);
         }
-        r = read_file("/etc/localtime", ret_data, ret_size);
+        r = zoneinfo_read_file("/etc/localtime", ret_data, ret_size);
         return r >= 0 ? r : read_named("UTC", ret_data, ret_size);
 }

@@ -18,3 +18,5 @@ bool zone_name_is_valid(const char *name);
  * Negative errno: -ENOENT if there is none of that name, -EINVAL if it cannot be one.
  */
 int zoneinfo_read(const char *name, void **ret_data, size_t *ret_size);
+/* The same of a path. -EINVAL: no regular file, or larger than any zone's. */
+int zoneinfo_read_file(const char *path, void **ret_data, size_t *ret_size);

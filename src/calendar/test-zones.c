@@ -77,6 +77,64 @@ static void the_offset_is_the_c_library_s(void **state)
         }
 }
 
+static bool is_same(const char *a, const char *b, int64_t sec)
+{
+        Zone *x = test_zone(a), *y = test_zone(b);
+        bool same;
+
+        assert_true(x && y);
+        same = zone_same_from(x, y, sec);
+        assert_true(zone_same_from(y, x, sec) == same);
+        zone_free(x);
+        zone_free(y);
+        return same;
+}
+
+static void zones_differ_if_they_show_other_times_from_some_moment_on(void **state)
+{
+        static const struct {
+                const char *a, *b;
+                bool same;
+        } rows[] = {
+                { "Europe/Berlin", "Europe/Paris", true },      /* names and the past differ */
+                { "Europe/Berlin", "Africa/Tunis", false },     /* summer time */
+                { "Europe/Berlin", "Europe/London", false },
+                { "UTC", "Africa/Abidjan", true },
+                { "UTC", "Europe/Lisbon", false },
+                { "Asia/Kolkata", "Asia/Colombo", true },
+                { "Asia/Kathmandu", "Asia/Kolkata", false },
+                { "America/New_York", "America/Toronto", true },
+                { "America/New_York", "America/Jamaica", false },
+                { "Australia/Sydney", "Australia/Hobart", true },
+                { "Australia/Sydney", "Australia/Brisbane", false },
+                { "Asia/Tokyo", "Asia/Tokyo", true },
+        };
+        const int64_t of_2024 = 1704067200;
+        Zone *utc, *berlin;
+
+        unsetenv("TZ");
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Zone *zone = test_zone(rows[i].a);
+
+                if (!zone)
+                        skip();
+                zone_free(zone);
+                if (is_same(rows[i].a, rows[i].b, of_2024) != rows[i].same)
+                        fail_msg("%s and %s", rows[i].a, rows[i].b);
+        }
+        /* In 1970 Colombo was not yet what it is. */
+        assert_false(is_same("Asia/Kolkata", "Asia/Colombo", 0));
+        utc = test_zone_of_rule("UTC0");
+        berlin = test_zone_of_rule("<X>-1<Y>,M3.5.0,M10.5.0/3");
+        assert_true(zone_same_from(zone_utc(), utc, of_2024));
+        assert_false(zone_same_from(zone_utc(), berlin, of_2024));
+        zone_free(utc);
+        utc = test_zone("Europe/Berlin");
+        assert_true(zone_same_from(utc, berlin, of_2024));
+        zone_free(utc);
+        zone_free(berlin);
+}
+
 /* The moment at which a clock of this zone first shows a local time, by the rule; local is seconds as if of UTC. */
 static int64_t moment_of(int64_t local)
 {
@@ -201,6 +259,7 @@ static void what_comes_every_hour_follows_the_clock_as_it_is(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(zones_differ_if_they_show_other_times_from_some_moment_on),
                 cmocka_unit_test(the_offset_is_the_c_library_s),
                 cmocka_unit_test(a_time_of_the_day_comes_once_each_day_in_every_zone),
                 cmocka_unit_test(walking_on_never_goes_back_and_never_stands),

@@ -262,6 +262,18 @@ ZoneSpan zone_span(const Zone *zone, int64_t sec)
         return span;
 }
 
+bool zone_same_from(const Zone *a, const Zone *b, int64_t sec)
+{
+        while (sec != INT64_MAX) {
+                ZoneSpan x = zone_span(a, sec), y = zone_span(b, sec);
+
+                if (x.offset_sec != y.offset_sec)
+                        return false;
+                sec = MIN(x.until_sec, y.until_sec);
+        }
+        return true;
+}
+
 /* After Howard Hinnant's "chrono-compatible low-level date algorithms": years begin in March. */
 int64_t zone_days_of_date(int64_t year, unsigned month, unsigned day)
 {

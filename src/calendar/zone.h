@@ -22,6 +22,8 @@ Zone *zone_free(Zone *zone);
 const Zone *zone_utc(void);
 /* Both follow the same rules. */
 bool zone_equal(const Zone *a, const Zone *b);
+/* Both show the same time at every moment from this one on, however their rules are written. */
+bool zone_same_from(const Zone *a, const Zone *b, int64_t sec);
 
 /* A time in which one offset holds, and the offset before it. Times are seconds since 1970 UTC. */
 typedef struct ZoneSpan {

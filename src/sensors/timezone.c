@@ -10,8 +10,8 @@
 #include <sys/inotify.h>
 
 #include "base/clock.h"
+#include "calendar/zone.h"
 #include "sensors/internal.h"
-#include "sensors/zone.h"
 
 typedef struct LocalTime {
         Sensor sensor;
@@ -19,7 +19,7 @@ typedef struct LocalTime {
         int fd;
         int file_watch; /* of the file that the name leads to; -1: there is none */
         char *folder;
-        Zone zone;
+        Zone *zone;
 } LocalTime;
 
 static const char *path_of(const LocalTime *local)
@@ -42,19 +42,35 @@ static void watch_file(LocalTime *local)
         local->file_watch = inotify_add_watch(local->fd, path_of(local), mask);
 }
 
+/* A file that is not there is UTC, as for the C library. NULL: it cannot be read. */
+static Zone *read_zone(const LocalTime *local)
+{
+        _cleanup_(freep) void *data = NULL;
+        Zone *zone;
+        size_t n;
+        int r;
+
+        r = zoneinfo_read_file(path_of(local), &data, &n);
+        if (r == -ENOENT)
+                return (Zone *)zone_utc();
+        if (r >= 0)
+                r = zone_parse(data, n, &zone);
+        return r < 0 ? NULL : zone;
+}
+
 static void look(LocalTime *local)
 {
         int64_t now = (int64_t)(clock_now_usec(CLOCK_REALTIME) / USEC_PER_SEC);
-        Zone zone;
+        Zone *zone = read_zone(local);
 
         /* A file that is being written is read when that is done. */
-        if (zone_read(path_of(local), &zone) < 0)
+        if (!zone)
                 return;
-        if (zone_is_same_from(&local->zone, &zone, now)) {
-                zone_done(&zone);
+        if (zone_same_from(local->zone, zone, now)) {
+                zone_free(zone);
                 return;
         }
-        zone_done(&local->zone);
+        zone_free(local->zone);
         local->zone = zone;
         sensor_raise(&local->sensor, SYSTEM_TIME_ZONE_CHANGE, "%s shows another time", path_of(local));
 }
@@ -90,7 +106,7 @@ static void stop(Sensor *sensor)
 
         loop_remove(sensor_loop(sensor), &local->source);
         safe_close(local->fd);
-        zone_done(&local->zone);
+        zone_free(local->zone);
         free(local->folder);
         free(local);
 }
@@ -125,8 +141,9 @@ static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
                 return r;
         }
         /* One that cannot be read shows UTC, as it does for everybody. */
-        if (zone_read(path_of(local), &local->zone) < 0)
-                strcpy(local->zone.rule, "0");
+        local->zone = read_zone(local);
+        if (!local->zone)
+                local->zone = (Zone *)zone_utc();
         *ret_sensor = &local->sensor;
         return 0;
 }
