@@ -41,7 +41,7 @@ void bgt_list_free(bgt_list *list);
 
 /*
  * package:s, version:s, folder:s, display-name:s, classes:R (clsid:s, executable:s), servers:R (path:s,
- * arguments:S, classes:S), installed:u, tasks:u.
+ * arguments:S, classes:S), full-trust:b (it is not confined), installed:u, tasks:u.
  */
 int bgt_list_packages(bgt *b, bgt_list **ret);
 /*

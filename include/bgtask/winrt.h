@@ -307,6 +307,16 @@ HRESULT WINAPI RoGetActivationFactory(HSTRING class_name, REFIID iid, void **ret
 /* A new object, of a class with a constructor without parameters. REGDB_E_CLASSNOTREG, E_NOTIMPL. */
 HRESULT WINAPI RoActivateInstance(HSTRING class_name, IInspectable **ret_instance);
 
+/* COM's names for the same. E_INVALIDARG. */
+enum {
+        COINIT_MULTITHREADED = 0x0,
+        COINIT_APARTMENTTHREADED = 0x2,
+        COINIT_DISABLE_OLE1DDE = 0x4,
+        COINIT_SPEED_OVER_MEMORY = 0x8
+};
+HRESULT WINAPI CoInitializeEx(void *reserved, DWORD flags);
+void WINAPI CoUninitialize(void);
+
 /* Class objects. */
 
 enum {
@@ -323,10 +333,12 @@ enum {
 };
 
 /*
- * From now on this process runs the tasks of the class: for each run the factory makes one
- * IBackgroundTask, and Run is called on a thread of the library. context must hold
- * CLSCTX_LOCAL_SERVER. E_INVALIDARG; E_ACCESSDENIED (the package's manifest does not declare the
- * class); else what libbgtask's errors stand for.
+ * With CLSCTX_LOCAL_SERVER this process runs the tasks of the class from now on: for each run the
+ * factory makes one IBackgroundTask, and Run is called on a thread of the library. With
+ * CLSCTX_INPROC_SERVER, and with REGCLS_MULTIPLEUSE always, CoGetClassObject() finds the factory in this
+ * process. E_INVALIDARG (also REGCLS_SINGLEUSE with CLSCTX_INPROC_SERVER, and other contexts);
+ * E_ACCESSDENIED (the package's manifest does not declare the class); else what libbgtask's errors
+ * stand for.
  */
 HRESULT WINAPI CoRegisterClassObject(REFCLSID clsid, IUnknown *factory, DWORD context, DWORD flags,
                                      DWORD *ret_cookie);
@@ -336,6 +348,18 @@ HRESULT WINAPI CoSuspendClassObjects(void);
 HRESULT WINAPI CoResumeClassObjects(void);
 ULONG WINAPI CoAddRefServerProcess(void);
 ULONG WINAPI CoReleaseServerProcess(void);
+
+/*
+ * The factory of a class: what this process has registered; else, with CLSCTX_LOCAL_SERVER, one for a
+ * class that the manifest of its package declares: its IBackgroundTask is run in the package's server,
+ * which is started if need be, with an instance of its own. Run then returns when that run has ended,
+ * with what it ended with, and must not be called from a handler; progress, cancellation and arguments
+ * are passed on. server_info must be NULL. E_POINTER, E_INVALIDARG, E_NOINTERFACE, E_ACCESSDENIED (the
+ * process is confined), REGDB_E_CLASSNOTREG.
+ */
+HRESULT WINAPI CoGetClassObject(REFCLSID clsid, DWORD context, void *server_info, REFIID iid, void **ret_object);
+/* The same, and one object of it. outer must be NULL (CLASS_E_NOAGGREGATION). */
+HRESULT WINAPI CoCreateInstance(REFCLSID clsid, IUnknown *outer, DWORD context, REFIID iid, void **ret_object);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -70,6 +70,8 @@ void show_put_package(const Broker *broker, Writer *w, const Package *package)
         writer_close(w);
         writer_close(w);
         writer_close(w);
+        if (manifest)
+                writer_put_option_bool(w, "full-trust", manifest->run_full_trust);
         writer_put_option_uint64(w, "installed", package->installed_real_usec);
         writer_put_option_uint32(w, "tasks", (uint32_t)engine_count_tasks(broker->engine, package->family));
         if (engine_get_package_pause(broker->engine, package->family, &since))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The functions of Windows Runtime for programs of this machine. Wine has its own. */
+/* The functions of Windows Runtime and of COM for programs of this machine. Wine has its own. */
 
+#include "winrt/class-object.h"
 #include "winrt/factory.h"
 #include "winrt/platform.h"
 
@@ -57,4 +58,61 @@ void *WINAPI CoTaskMemAlloc(size_t size)
 void WINAPI CoTaskMemFree(void *memory)
 {
         free(memory);
+}
+
+HRESULT WINAPI CoInitializeEx(void *reserved, DWORD flags)
+{
+        /* The two types have each other's numbers here. */
+        const DWORD known = COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE | COINIT_SPEED_OVER_MEMORY;
+
+        return reserved || (flags & ~known) ? E_INVALIDARG :
+                RoInitialize(flags & COINIT_APARTMENTTHREADED ? RO_INIT_SINGLETHREADED : RO_INIT_MULTITHREADED);
+}
+
+void WINAPI CoUninitialize(void)
+{
+        RoUninitialize();
+}
+
+/* An object of this process before one of another. */
+HRESULT WINAPI CoGetClassObject(const CLSID *clsid, DWORD context, void *server_info, const IID *iid,
+                                void **ret_object)
+{
+        IUnknown *found;
+        HRESULT hr;
+
+        if (!ret_object)
+                return E_POINTER;
+        *ret_object = NULL;
+        if (!clsid || !iid || server_info || !(context & (CLSCTX_INPROC_SERVER | CLSCTX_LOCAL_SERVER)))
+                return E_INVALIDARG;
+        found = class_object_find(clsid, context);
+        if (!found)
+                return context & CLSCTX_LOCAL_SERVER ? remote_class_object(clsid, iid, ret_object) :
+                        REGDB_E_CLASSNOTREG;
+        hr = IUnknown_QueryInterface(found, iid, ret_object);
+        IUnknown_Release(found);
+        return hr;
+}
+
+HRESULT WINAPI CoCreateInstance(const CLSID *clsid, IUnknown *outer, DWORD context, const IID *iid, void **ret_object)
+{
+        IClassFactory *factory;
+        HRESULT hr;
+
+        if (!ret_object)
+                return E_POINTER;
+        *ret_object = NULL;
+        if (!iid)
+                return E_INVALIDARG;
+        if (outer)
+                return CLASS_E_NOAGGREGATION;
+        hr = CoGetClassObject(clsid, context, NULL, &IID_IClassFactory, (void **)&factory);
+        if (FAILED(hr))
+                return hr;
+        hr = IClassFactory_CreateInstance(factory, NULL, iid, ret_object);
+        IClassFactory_Release(factory);
+        if (FAILED(hr))
+                *ret_object = NULL;
+        return hr;
 }

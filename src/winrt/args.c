@@ -27,10 +27,9 @@ static STDMETHODIMP get_progress(IBackgroundTaskProgressEventArgs *self, UINT32 
         return S_OK;
 }
 
-/* What the result of a run is on Windows: HRESULT_FROM_WIN32 of the nearest code. */
-static STDMETHODIMP check_result(IBackgroundTaskCompletedEventArgs *self)
+HRESULT args_hresult(int result)
 {
-        switch (-((Args *)object_of(self))->result) {
+        switch (-result) {
         case ECANCELED:
                 return (HRESULT)0x800704c7; /* ERROR_CANCELLED */
         case ETIMEDOUT:
@@ -50,8 +49,13 @@ static STDMETHODIMP check_result(IBackgroundTaskCompletedEventArgs *self)
         case ENOSYS:
                 return E_NOTIMPL;
         default:
-                return ((Args *)object_of(self))->result < 0 ? E_FAIL : S_OK;
+                return result < 0 ? E_FAIL : S_OK;
         }
+}
+
+static STDMETHODIMP check_result(IBackgroundTaskCompletedEventArgs *self)
+{
+        return args_hresult(((Args *)object_of(self))->result);
 }
 
 static const IBackgroundTaskProgressEventArgsVtbl progress_vtable = {

@@ -6,6 +6,7 @@
 
 #include "winrt/factory.h"
 #include "winrt/group.h"
+#include "winrt/package.h"
 #include "winrt/refused.h"
 #include "winrt/registration.h"
 #include "winrt/value.h"
@@ -160,6 +161,7 @@ static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundT
         bgt_registration *task = NULL;
         bgt_builder *made = NULL;
         Builder *builder;
+        bool has_clsid;
         HRESULT hr;
 
         if (!ret_task)
@@ -167,7 +169,10 @@ static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundT
         *ret_task = NULL;
         builder = lock(self);
         hr = make(builder, name, &made);
+        has_clsid = builder->has_clsid;
         unlock(&builder);
+        if (SUCCEEDED(hr) && has_clsid && bgt_builder_validate(made) >= 0)
+                hr = package_may_have_classes();
         if (SUCCEEDED(hr))
                 hr = hresult_from(bgt_builder_register(made, if_exists, &task));
         if (SUCCEEDED(hr))

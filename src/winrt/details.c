@@ -38,16 +38,19 @@ static const Class details_class = {
 HRESULT details_new(bgt_instance *instance, IInspectable **ret)
 {
         const char *by = bgt_record_string(bgt_instance_firing(instance), "fired-by");
+        const bgt_record *arguments = bgt_record_record(bgt_instance_details(instance), DETAILS_ARGUMENTS);
         Details *details;
         HRESULT hr;
 
         *ret = NULL;
-        if (!by || strcmp(by, "request") != 0)
+        if (!arguments && by && strcmp(by, "request") == 0)
+                arguments = bgt_instance_details(instance);
+        if (!arguments)
                 return S_OK;
         details = (Details *)object_new(&details_class);
         if (!details)
                 return E_OUTOFMEMORY;
-        hr = valueset_from_record(bgt_instance_details(instance), &details->arguments);
+        hr = valueset_from_record(arguments, &details->arguments);
         if (FAILED(hr))
                 object_unref(&details->object);
         else

@@ -84,8 +84,8 @@ STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_objec
                         break;
         }
         if (i == FACES_MAX || !object->class_->faces[i].iid) {
-                if (!iid_equal(iid, &IID_IUnknown) && !iid_equal(iid, &IID_IInspectable) &&
-                    !iid_equal(iid, &IID_IAgileObject))
+                if (!iid_equal(iid, &IID_IUnknown) && !iid_equal(iid, &IID_IAgileObject) &&
+                    (object->class_->is_plain || !iid_equal(iid, &IID_IInspectable)))
                         return object_query_other ? object_query_other(object, iid, ret_object) : E_NOINTERFACE;
                 i = 0;
         }

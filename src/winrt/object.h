@@ -33,6 +33,7 @@ typedef struct FaceInfo {
 
 typedef struct Class {
         const WCHAR *name; /* of the runtime class; NULL: of none */
+        bool is_plain;     /* of COM only: it is no IInspectable */
         size_t size;
         void (*done)(Object *object);
         FaceInfo faces[FACES_MAX]; /* ends with one without IID; the first is the default */

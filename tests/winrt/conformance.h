@@ -14,6 +14,8 @@
 
 #define TEST_CLSID_TEXT "6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A90"
 extern const CLSID test_clsid;
+/* The class that the package's server has. */
+extern const CLSID server_clsid;
 
 typedef struct Row {
         const char *source;
@@ -23,7 +25,7 @@ typedef struct Row {
 } Row;
 
 extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[], group_rows[],
-        server_rows[];
+        server_rows[], object_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -57,6 +59,8 @@ IBackgroundTaskRegistration *new_task(HSTRING name);
 /* A ValueSet with a value of every type, and whether another one has them. */
 IPropertySet *new_set_of_all_types(void);
 void check_set_of_all_types(void *set);
+/* Registers the class of the package's server, and serves. */
+int serve(void);
 /* How many tasks there are. */
 UINT32 count_tasks(void);
 
@@ -68,6 +72,10 @@ UINT32 count_tasks(void);
 /* A broker of its own, and a process without a package; then one of the test's. False if that cannot be. */
 int stage_begin(int argc, char *argv[]);
 int stage_install(void);
+/* Before that: a package without the capability runFullTrust. */
+int stage_install_confined(void);
+/* In the package's server: returns when it has served and nothing runs any more. */
+void stage_serve(void);
 void stage_end(void);
 /* By the name of a task. They fail the row. */
 void run_task(const char *name);

@@ -11,6 +11,8 @@
 
 const CLSID test_clsid = { 0x6e3f0c52, 0x5d0b, 0x4a61, { 0x9c, 0x55, 0x0b, 0x1f, 0x2e, 0x7d, 0x8a, 0x90 } };
 
+const CLSID server_clsid = { 0x6e3f0c52, 0x5d0b, 0x4a61, { 0x9c, 0x55, 0x0b, 0x1f, 0x2e, 0x7d, 0x8a, 0x91 } };
+
 static jmp_buf end_of_row;
 static const WCHAR *table_name;
 static int n_rows, n_failed;
@@ -133,12 +135,17 @@ static const Row stranger_rows[] = {
 
 int main(int argc, char *argv[])
 {
+        if (argc == 2 && strcmp(argv[1], "serve") == 0)
+                return serve();
         if (!stage_begin(argc, argv))
                 return EXIT_FAILURE;
         run_rows(value_rows);
         run_rows(set_rows);
         run_rows(class_rows);
         run_rows(stranger_rows);
+        if (!stage_install_confined())
+                return EXIT_FAILURE;
+        run_rows(confined_rows);
         if (!stage_install())
                 return EXIT_FAILURE;
         run_rows(data_rows);
@@ -146,6 +153,7 @@ int main(int argc, char *argv[])
         run_rows(group_rows);
         run_rows(refused_rows);
         run_rows(server_rows);
+        run_rows(object_rows);
         stage_end();
         printf("1..%d\n", n_rows);
         return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;

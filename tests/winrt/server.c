@@ -185,8 +185,8 @@ static void a_class_object_must_be_possible(void)
         DWORD cookie = 9;
         CLSID other = { 1, 2, 3, { 4 } };
 
-        CHECK(CoRegisterClassObject(&test_clsid, (IUnknown *)&factory, CLSCTX_INPROC_SERVER, REGCLS_MULTIPLEUSE,
-                                    &cookie) == E_INVALIDARG);
+        CHECK(CoRegisterClassObject(&test_clsid, (IUnknown *)&factory, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE,
+                                    NULL) == E_INVALIDARG);
         CHECK(CoRegisterClassObject(&test_clsid, NULL, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE, &cookie) ==
               E_INVALIDARG);
         CHECK(CoRegisterClassObject(&other, (IUnknown *)&factory, CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE, &cookie) ==

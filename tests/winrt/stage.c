@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* conformance PACKAGE: the rows run as a program of this machine, which is also the server of its tasks. */
+/* conformance PACKAGE CONFINED: the rows run as a program of this machine, which is also the server of its tasks. */
 
 #include <bgtask.h>
 #include <bgtask/manage.h>
@@ -10,21 +10,37 @@
 #include "conformance.h"
 
 static bgt_test_broker *broker;
-static const char *package;
+static const char *package, *confined;
 
 int stage_begin(int argc, char *argv[])
 {
-        if (argc != 2)
+        if (argc != 3)
                 return 0;
         package = argv[1];
+        confined = argv[2];
         return bgt_test_broker_new(&broker) >= 0;
+}
+
+/* The connection of the process ends, so that the next one belongs to the package. */
+static int install(const char *folder)
+{
+        bgt_close(NULL);
+        return bgt_test_broker_install(broker, folder) >= 0;
+}
+
+int stage_install_confined(void)
+{
+        return install(confined);
 }
 
 int stage_install(void)
 {
-        /* The connection of a process without a package ends, the next one has one. */
-        bgt_close(NULL);
-        return bgt_test_broker_install(broker, package) >= 0;
+        return install(package);
+}
+
+void stage_serve(void)
+{
+        (void)bgt_server_wait(NULL, BGT_WAIT_IDLE, 100);
 }
 
 void stage_end(void)
