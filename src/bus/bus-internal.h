@@ -12,6 +12,19 @@
 #define CALL_BUCKETS 256
 #define BUS_PATH "/org/bgtask"
 
+struct Call {
+        ListNode peer_node;
+        ListNode bucket_node;
+        Peer *peer;
+        uint64_t token;
+        uint32_t serial;
+        unsigned kind;
+        char *note;
+        const char *hint;
+        const char *reply_signature;
+        bool wants_reply;
+};
+
 struct Bus {
         Loop *loop;
         BusConfig config;
@@ -25,6 +38,7 @@ struct Bus {
         uint64_t last_peer;
         uint64_t last_token;
         ListNode calls[CALL_BUCKETS];
+        Call spare_call; /* for what a server tells when there is no memory: that would be lost */
         ListNode watches;
         Dispatch dispatch;
         Writer reply_writer;
@@ -57,19 +71,6 @@ struct Peer {
         ListNode calls;
         unsigned n_calls;
         unsigned n_watches;
-};
-
-struct Call {
-        ListNode peer_node;
-        ListNode bucket_node;
-        Peer *peer;
-        uint64_t token;
-        uint32_t serial;
-        unsigned kind;
-        char *note;
-        const char *hint;
-        const char *reply_signature;
-        bool wants_reply;
 };
 
 /* Sends what the peer waits for: if there is no memory for it, the connection ends, so that nobody waits in vain. */

@@ -281,6 +281,8 @@ Call *call_new(Peer *peer, Message *m)
         if (peer->n_calls >= peer->bus->config.max_calls)
                 return NULL;
         call = calloc(1, sizeof *call);
+        if (!call && !message_wants_reply(m) && !peer->bus->spare_call.peer)
+                call = &peer->bus->spare_call;
         if (!call)
                 return NULL;
         *call = (Call){ .peer = peer, .token = ++peer->bus->last_token, .serial = m->serial,
@@ -303,8 +305,10 @@ void call_refuse(Peer *peer, Message *m)
         const ErrorInfo *info = error_info(is_quota ? ERROR_QUOTA_EXCEEDED : ERROR_NO_MEMORY);
         Writer *w = &peer->bus->reply_writer;
 
-        if (!message_wants_reply(m))
+        if (!message_wants_reply(m)) {
+                connection_fail(peer->connection, is_quota ? -ENOBUFS : -ENOMEM);
                 return;
+        }
         writer_start_error(w, m, info->dbus_name,
                            is_quota ? "too many calls of this connection wait for their answers" : info->sentence);
         writer_put_string(w, info->remedy);
@@ -317,7 +321,10 @@ Call *call_free(Call *call)
         list_remove(&call->peer_node);
         list_remove(&call->bucket_node);
         free(call->note);
-        free(call);
+        if (call == &call->peer->bus->spare_call)
+                call->peer = NULL;
+        else
+                free(call);
         return NULL;
 }
 

@@ -202,7 +202,9 @@ int connection_reply_to(Connection *c, Writer *w, uint32_t serial, const char *d
         r = connection_send(c, w);
         if (r >= 0 || unwanted || c->ended || c->failed)
                 return r;
-        writer_start_error_to(w, serial, destination, "org.freedesktop.DBus.Error.Failed",
+        writer_start_error_to(w, serial, destination,
+                              r == -ENOMEM ? "org.freedesktop.DBus.Error.NoMemory" :
+                                             "org.freedesktop.DBus.Error.Failed",
                               "the answer cannot be written as a message");
         if (connection_send(c, w) == -ENOMEM)
                 connection_fail(c, -ENOMEM);
