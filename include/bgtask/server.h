@@ -57,6 +57,13 @@ uint32_t bgt_instance_attempt(const bgt_instance *instance);
 /* Task: by its name or id, one class can serve several tasks. Borrowed. */
 bgt_registration *bgt_instance_task(const bgt_instance *instance);
 /*
+ * Ours, of a run that a SocketActivityTrigger has fired: the socket that the broker holds, as a new
+ * descriptor (non-blocking, close-on-exec) that the caller closes. Accept its connections, or receive its
+ * datagrams, until there are none, and do not shut it down: the broker and later runs go on with it.
+ * -EINVAL if the broker holds none for this run, -EPERM if the run is not one of this process.
+ */
+int bgt_instance_take_socket(bgt_instance *instance);
+/*
  * TriggerDetails: what the trigger tells; for an ApplicationTrigger the arguments of the request.
  * Borrowed, never NULL.
  */

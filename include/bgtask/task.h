@@ -83,6 +83,13 @@ bgt_trigger *bgt_trigger_device(const char *path, bool one_shot);
 bgt_trigger *bgt_trigger_devices(const char *const *matches, bool changes, bool one_shot);
 /* ApplicationTrigger(): fires on bgt_trigger_request() or bgt_registration_request(). */
 bgt_trigger *bgt_trigger_application(void);
+/*
+ * SocketActivityTrigger: the broker listens at this address ("tcp:127.0.0.1:8080", "udp:[::1]:5353",
+ * "unix:/path") as long as the task is registered, and fires it when a connection or a datagram has
+ * come. The run takes the socket with bgt_instance_take_socket() and accepts or reads what is there; the
+ * broker looks at it again when the run has ended.
+ */
+bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot);
 /* MediaProcessingTrigger(): as an ApplicationTrigger, requested with bgt_trigger_request(). */
 bgt_trigger *bgt_trigger_media_processing(void);
 /*

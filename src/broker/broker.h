@@ -338,6 +338,10 @@ void broker_look_at_startup(const Broker *broker, Startup *ret);
 int broker_sensors_open(Broker *broker);
 /* Watches what the engine needs. baseline: it did not need it when the broker started. */
 void broker_sensors_update(Broker *broker, bool baseline);
+/* What a run of a SocketActivityTrigger was told of may be told of again; and before an exec. */
+void broker_sensors_settle(Broker *broker, Uuid task);
+void broker_sensors_keep(const Broker *broker);
+void on_take_socket(Call *call, BusRun run, void *userdata);
 void broker_sensors_done(Broker *broker);
 
 /* zone.c */

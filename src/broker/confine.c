@@ -123,6 +123,11 @@ static bool has_capability(const Manifest *manifest, const char *name)
         return false;
 }
 
+bool broker_package_has_capability(const Package *package, const char *name)
+{
+        return package->manifest && has_capability(package->manifest, name);
+}
+
 /* Named by a digest of the family name: an address has room for 107 bytes. */
 static char *socket_folder(const Broker *broker, const char *family)
 {

@@ -23,6 +23,8 @@ typedef struct PackageConfinement {
 
 /* False also for NULL: a command, which its user wrote. */
 bool broker_package_is_confined(const Package *package);
+/* Of its manifest. */
+bool broker_package_has_capability(const Package *package, const char *name);
 
 /*
  * Makes what the package may see, and its LocalFolder and its socket if they are not there yet. To be freed with

@@ -8,6 +8,7 @@
 
 #include "base/settings.h"
 #include "broker/broker.h"
+#include "broker/confine.h"
 #include "calendar/calendar.h"
 
 /* DeviceTriggerResult as Windows numbers it. */
@@ -194,13 +195,27 @@ static const char *package_of(Broker *broker, Call *call, const TaskSpec *spec)
         return spec->package[0] ? spec->package : opened[0] ? opened : "commands";
 }
 
+/* An address of the network, and a capability that lets the package itself listen there. */
+static bool may_listen(Broker *broker, const Call *call, const char *text)
+{
+        const Package *package = broker_package_find(broker, peer_package(call_peer(call)));
+        const char *const names[] = { "internetClientServer", "privateNetworkClientServer" };
+
+        if (!package || strncmp(text, "unix:", 5) == 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (broker_package_has_capability(package, names[i]))
+                        return true;
+        return false;
+}
+
 /*
  * What a confined package registers runs confined; a command would not, and the broker would tell it of files that it
  * may not see. True if the caller was told so.
  */
-static bool reaches_beyond(Call *call, const TaskSpec *spec)
+static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
 {
-        char sentence[128];
+        char sentence[160];
         const char *what;
 
         if (!peer_is_confined(call_peer(call)))
@@ -214,6 +229,8 @@ static bool reaches_beyond(Call *call, const TaskSpec *spec)
         else if (spec->trigger.kind == TRIGGER_DEVICE_CONNECTION_CHANGE ||
                  spec->trigger.kind == TRIGGER_DEVICE_WATCHER)
                 what = "have devices watched";
+        else if (spec->trigger.kind == TRIGGER_SOCKET_ACTIVITY && !may_listen(broker, call, spec->trigger.text))
+                what = "have a socket held without a capability for servers (privateNetworkClientServer)";
         else
                 return false;
         snprintf(sentence, sizeof sentence, "a confined package may not %s", what);
@@ -248,7 +265,7 @@ static void on_register(Call *call, const BusRegistration *registration, void *u
         Broker *broker = userdata;
         const char *package;
 
-        if (reaches_beyond(call, &registration->spec))
+        if (reaches_beyond(broker, call, &registration->spec))
                 return;
         package = package_of(broker, call, &registration->spec);
         if (!package || refuse_expression(broker, call, &registration->spec))
@@ -266,7 +283,7 @@ static void on_register_batch(Call *call, const BusRegistration *registrations, 
         Batch *batch;
 
         for (size_t i = 0; i < n; i++)
-                if (reaches_beyond(call, &registrations[i].spec))
+                if (reaches_beyond(broker, call, &registrations[i].spec))
                         return;
         /* Those that are no commands have one package, or none of them can be registered. */
         for (size_t i = 0; i < n && package && !package[0]; i++)

@@ -139,6 +139,7 @@ static int replace(Broker *broker, const char *program, char *argv[])
 {
         int r, fd = bus_release_socket(broker->bus);
 
+        broker_sensors_keep(broker);
         broker_free(broker);
         r = replace_program(program, argv, fd);
         broker_log("cannot start %s: %s", program ? program : "the program again", strerror(-r));

@@ -200,3 +200,43 @@ void broker_sensors_done(Broker *broker)
         }
         broker->sensors = sensors_free(broker->sensors);
 }
+
+void broker_sensors_keep(const Broker *broker)
+{
+        if (broker->sensors)
+                sensors_keep(broker->sensors);
+}
+
+void broker_sensors_settle(Broker *broker, Uuid task)
+{
+        TaskInfo info;
+
+        if (broker->sensors && engine_get_task(broker->engine, task, &info) &&
+            info.row.spec.trigger.kind == TRIGGER_SOCKET_ACTIVITY)
+                sensors_settle(broker->sensors, info.row.spec.trigger.text);
+}
+
+void on_take_socket(Call *call, BusRun run, void *userdata)
+{
+        const Server *server = peer_userdata(call_peer(call));
+        Broker *broker = userdata;
+        RunInfo info;
+        Writer *w;
+        int fd;
+
+        if (!server || !engine_get_run(broker->engine, run.run, &info) || info.attempt != run.attempt ||
+            info.server != server->id) {
+                bus_reply_error(call, ERROR_NOT_A_SERVER, NULL);
+                return;
+        }
+        fd = broker->sensors && info.trigger.kind == TRIGGER_SOCKET_ACTIVITY
+                     ? sensors_get_socket(broker->sensors, info.trigger.text)
+                     : -1;
+        if (fd < 0) {
+                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "the broker holds no socket for this run");
+                return;
+        }
+        w = bus_begin_reply(call);
+        writer_put_fd(w, fd);
+        bus_send_reply(call);
+}

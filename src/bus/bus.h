@@ -110,6 +110,7 @@ typedef struct BusHandlers {
         void (*suspend_classes)(Call *call, bool suspended, void *userdata);
         void (*become_app)(Call *call, void *userdata);
         void (*ask_to_go)(Call *call, void *userdata);
+        void (*take_socket)(Call *call, BusRun run, void *userdata);
         void (*progress)(Peer *peer, BusRun run, uint32_t progress, void *userdata);
         void (*complete)(Peer *peer, BusRun run, const BusCompletion *completion, void *userdata);
 

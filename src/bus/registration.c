@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/device-watch.h"
 #include "base/file-watch.h"
+#include "base/socket-address.h"
 #include "base/support.h"
 #include "bus/settings.h"
 
@@ -110,6 +111,17 @@ static void read_trigger_kind(const char *kind, Trigger *trigger, Refusal *refus
                 refuse(refusal, ERROR_INVALID_ARGUMENT, "there is no trigger of the kind \"%.64s\"", kind);
 }
 
+static void read_address(Reader *r, const char *key, const char *type, Trigger *trigger, Refusal *refusal)
+{
+        const char *text = read_string(r, key, type, refusal), *problem;
+        SocketAddress address;
+
+        problem = socket_address_parse(text, &address);
+        if (problem)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "\"%.160s\" %s", text, problem);
+        trigger->text = text;
+}
+
 static void read_trigger_option(Reader *r, const char *key, const char *type, Trigger *trigger, bool *window_set,
                                 Refusal *refusal)
 {
@@ -133,6 +145,8 @@ static void read_trigger_option(Reader *r, const char *key, const char *type, Tr
         } else if ((trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && strcmp(key, "id") == 0) ||
                    (trigger->kind == TRIGGER_CALENDAR && strcmp(key, "expression") == 0)) {
                 trigger->text = read_string(r, key, type, refusal);
+        } else if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(key, "listen") == 0) {
+                read_address(r, key, type, trigger, refusal);
         } else {
                 const char *name = term_name(TERM_TRIGGER, trigger->kind);
 
@@ -252,6 +266,8 @@ static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *ref
                 put_devices(&devices, trigger->kind, text, refusal);
         else
                 has_text = true;
+        if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !trigger->text)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs an address to listen at");
         if (!has_text)
                 trigger->text = (const char *)text->data;
         reader_close(r);
@@ -393,6 +409,8 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                 put_watched_files(w, t->text);
         } else if (t->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || t->kind == TRIGGER_DEVICE_WATCHER) {
                 put_watched_devices(w, t);
+        } else if (t->kind == TRIGGER_SOCKET_ACTIVITY) {
+                writer_put_option_string(w, "listen", t->text);
         }
         if (!trigger_is_requested(t->kind))
                 writer_put_option_bool(w, "one-shot", t->one_shot);

@@ -53,6 +53,7 @@ static const struct {
         { SERVER, "ResumeClasses", NAMES_NOTHING },
         { SERVER, "BecomeApp", NAMES_NOTHING },
         { SERVER, "AskToGo", NAMES_NOTHING },
+        { SERVER, "TakeSocket", NAMES_RUN },
         { SERVER, "Progress", NAMES_NOTHING },
         { SERVER, "Complete", NAMES_NOTHING },
 };

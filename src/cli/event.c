@@ -21,15 +21,17 @@ static int explain_event(const Verb *verb, const SupportRow *row)
 
 const char *cli_event_at(size_t i, const void *unused)
 {
-        static const int kinds[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME,
-                                     TRIGGER_DEVICE_USE, TRIGGER_DEVICE_SERVICING, TRIGGER_MEDIA_PROCESSING };
-        size_t n = ELEMENTSOF(kinds);
+        static const int first[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME };
+        static const int last[] = { TRIGGER_MEDIA_PROCESSING, TRIGGER_DEVICE_USE, TRIGGER_DEVICE_SERVICING };
+        size_t n = ELEMENTSOF(first);
 
         if (i < n)
-                return term_name(TERM_TRIGGER, kinds[i]);
+                return term_name(TERM_TRIGGER, first[i]);
         for (size_t j = 0; term_at(TERM_SYSTEM, j) >= 0; j++)
                 if (support_works(TERM_SYSTEM, term_at(TERM_SYSTEM, j)) && n++ == i)
                         return term_name(TERM_SYSTEM, term_at(TERM_SYSTEM, j));
+        if (i < n + ELEMENTSOF(last))
+                return term_name(TERM_TRIGGER, last[i - n]);
         return NULL;
 }
 

@@ -34,6 +34,8 @@ static const char help[] =
         "  --devices MATCH,...   when a device comes or goes that fits all of these:\n"
         "                        usb (its subsystem), ID_VENDOR_ID=1d6b, DEVTYPE=disk...\n"
         "  --changes             ... or changes\n"
+        "  --socket ADDRESS      when a connection or datagram comes: tcp:127.0.0.1:8080,\n"
+        "                        udp:[::1]:5353, unix:/path; the broker holds the socket\n"
         "  --application         ApplicationTrigger: when the app asks\n"
         "  --custom ID           CustomSystemEventTrigger: 'bgtask raise ID'\n"
         "  --once-per-boot       ... but not again in the same boot\n"
@@ -60,8 +62,8 @@ static const char help[] =
         "  bgtask register --every 1h --when InternetAvailable,OnACPower Sync\n";
 
 typedef struct Arguments {
-        const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *clsid, *when, *if_exists,
-                *group, *overlap, *catch_up, *rerun, *retry;
+        const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *socket, *clsid, *when,
+                *if_exists, *group, *overlap, *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
         bool application, once, once_per_boot, in_process, flat, tracker, changes, cancel_on_condition_loss;
 } Arguments;
@@ -114,7 +116,7 @@ static int make_devices(const Arguments *a, bgt_trigger **ret)
 static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
 {
         int n = !!a->time + !!a->maintenance + !!a->on + !!a->custom + !!a->at + !!a->files + !!a->device +
-                !!a->devices + (a->every != UINT64_MAX) + a->application;
+                !!a->devices + !!a->socket + (a->every != UINT64_MAX) + a->application;
         uint32_t minutes = 0;
 
         if (n > 1)
@@ -147,6 +149,9 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 return make_files(verb, a, ret);
         } else if (a->device) {
                 *ret = bgt_trigger_device(a->device, a->once);
+                return *ret ? EXIT_OK : cli_complain();
+        } else if (a->socket) {
+                *ret = bgt_trigger_socket(a->socket, a->once);
                 return *ret ? EXIT_OK : cli_complain();
         } else if (a->devices) {
                 return make_devices(a, ret);
@@ -291,6 +296,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 { "tracker", .flag = &a.tracker },
                 { "device", .value = &a.device },
                 { "devices", .value = &a.devices },
+                { "socket", .value = &a.socket },
                 { "changes", .flag = &a.changes },
                 { "delay", .duration_usec = &a.delay },
                 { "maximum-delay", .duration_usec = &a.maximum_delay },

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "client/call.h"
 #include "client/driver.h"
 #include "client/error.h"
 #include "client/record.h"
@@ -347,6 +348,23 @@ bgt_registration *bgt_instance_task(const bgt_instance *instance)
 const bgt_record *bgt_instance_details(const bgt_instance *instance)
 {
         return instance->details;
+}
+
+int bgt_instance_take_socket(bgt_instance *instance)
+{
+        _cleanup_(call_done) Call call;
+        unsigned index;
+        int r;
+
+        (void)call_init(&call, instance->b, &server1_interface, SERVER1_METHOD_TAKE_SOCKET);
+        writer_put_string(&call.writer, instance->id);
+        writer_put_uint32(&call.writer, instance->attempt);
+        r = call_run(&call);
+        if (r < 0)
+                return r;
+        if (reader_get_fd(&call.answer, &index) < 0)
+                return fail(ERROR_PROTOCOL, NULL);
+        return message_take_fd(call.reply, index);
 }
 
 const bgt_record *bgt_instance_firing(const bgt_instance *instance)

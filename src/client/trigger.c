@@ -7,6 +7,7 @@
 
 #include "base/device-watch.h"
 #include "base/file-watch.h"
+#include "base/socket-address.h"
 #include "base/terms.h"
 #include "client/error.h"
 #include "client/registration.h"
@@ -202,6 +203,17 @@ bgt_trigger *bgt_trigger_custom_system_event_per_boot(const char *id)
         return trigger;
 }
 
+bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot)
+{
+        SocketAddress parsed;
+        const char *problem = socket_address_parse(address, &parsed);
+
+        if (!problem)
+                return new_of_text(BGT_TRIGGER_SOCKET_ACTIVITY, address, one_shot);
+        fail(ERROR_INVALID_ARGUMENT, "\"%.160s\" %s", address, problem);
+        return NULL;
+}
+
 bgt_trigger *bgt_trigger_calendar(const char *expression, bool one_shot)
 {
         return new_of_text(BGT_TRIGGER_CALENDAR, expression, one_shot);
@@ -357,6 +369,9 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 writer_put_option_string(w, "id", trigger->text);
                 if (trigger->once_per_boot)
                         writer_put_option_bool(w, "once-per-boot", true);
+                break;
+        case BGT_TRIGGER_SOCKET_ACTIVITY:
+                writer_put_option_string(w, "listen", trigger->text);
                 break;
         case BGT_TRIGGER_CALENDAR:
                 writer_put_option_string(w, "expression", trigger->text);

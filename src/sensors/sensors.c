@@ -13,6 +13,7 @@
 #include "sensors/devices.h"
 #include "sensors/files.h"
 #include "sensors/internal.h"
+#include "sensors/sockets.h"
 
 static const SensorType *const types[] = {
         &sensor_network,  &sensor_power,   &sensor_session, &sensor_cost,
@@ -41,6 +42,8 @@ struct Sensors {
         SystemBus *bus;
         Files *files;          /* NULL: none are watched */
         int files_error;       /* why there are none although some should be */
+        Sockets *sockets;
+        int sockets_error;
         Devices *devices;
         int devices_error;
         Sensor *running[ELEMENTSOF(types)];
@@ -300,6 +303,45 @@ static void watch_devices(Sensors *sensors, uint8_t kind, const char *text, bool
                 sensors->devices_error = devices_watch(sensors->devices, kind, text);
 }
 
+static void on_socket_ready(const char *text, void *userdata)
+{
+        const SensorsConfig *config = &((Sensors *)userdata)->config;
+
+        config->happened(TRIGGER_SOCKET_ACTIVITY, text, NULL, 0, config->userdata);
+}
+
+static void watch_socket(Sensors *sensors, const char *text, bool on)
+{
+        if (!on) {
+                if (sensors->sockets)
+                        sockets_unwatch(sensors->sockets, text);
+                if (sensors->sockets && sockets_is_empty(sensors->sockets))
+                        sensors->sockets = sockets_free(sensors->sockets);
+                return;
+        }
+        if (!sensors->sockets)
+                sensors->sockets_error = sockets_new(sensors->loop, on_socket_ready, sensors, &sensors->sockets);
+        if (sensors->sockets)
+                sensors->sockets_error = sockets_watch(sensors->sockets, text);
+}
+
+void sensors_settle(Sensors *sensors, const char *text)
+{
+        if (sensors->sockets)
+                sockets_settle(sensors->sockets, text);
+}
+
+int sensors_get_socket(const Sensors *sensors, const char *text)
+{
+        return sensors->sockets ? sockets_get(sensors->sockets, text) : -1;
+}
+
+void sensors_keep(const Sensors *sensors)
+{
+        if (sensors->sockets)
+                sockets_keep(sensors->sockets);
+}
+
 void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
 {
         switch (kind) {
@@ -310,6 +352,9 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
         case TRIGGER_DEVICE_CONNECTION_CHANGE:
         case TRIGGER_DEVICE_WATCHER:
                 watch_devices(sensors, kind, text, on);
+                break;
+        case TRIGGER_SOCKET_ACTIVITY:
+                watch_socket(sensors, text, on);
                 break;
         }
 }
@@ -325,6 +370,10 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
         case TRIGGER_DEVICE_CONNECTION_CHANGE:
         case TRIGGER_DEVICE_WATCHER:
                 return sensors->devices_error < 0 ? strerror(-sensors->devices_error) : NULL;
+        case TRIGGER_SOCKET_ACTIVITY:
+                if (sensors->sockets_error < 0)
+                        return strerror(-sensors->sockets_error);
+                return sensors->sockets ? sockets_problem(sensors->sockets, text) : NULL;
         default:
                 return NULL;
         }
@@ -399,6 +448,7 @@ Sensors *sensors_free(Sensors *sensors)
                 stop(sensors, i);
         files_free(sensors->files);
         devices_free(sensors->devices);
+        sockets_free(sensors->sockets);
         system_bus_free(sensors->bus);
         free(sensors);
         return NULL;

@@ -74,6 +74,14 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on);
 const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char *text);
 
 /*
+ * Of sockets: a run that was told of it is over, and what there is left may be told of again; the descriptor, which
+ * stays here, -1: none; and before an exec, so that the next program's Sensors go on with them.
+ */
+void sensors_settle(Sensors *sensors, const char *text);
+int sensors_get_socket(const Sensors *sensors, const char *text);
+void sensors_keep(const Sensors *sensors);
+
+/*
  * The broker is awake, for whatever reason: what nobody tells of is looked at before anything is judged. busy: runs
  * are alive. Cheap, to be called in every round of the loop.
  */

@@ -163,6 +163,40 @@ static int take(bgt_instance *instance, Object *object)
 }
 
 /* "N RESULT": completes that one, as often as it is told to. */
+/* Answers whoever is at the socket of the run, and says how many that were. */
+static int serve_socket(bgt_instance *instance)
+{
+        int fd = bgt_instance_take_socket(instance), type = 0, n = 0;
+        socklen_t size = sizeof type;
+
+        if (fd < 0)
+                return fd;
+        (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+        while (true) {
+                struct sockaddr_storage from;
+                socklen_t length = sizeof from;
+                char text[64];
+
+                if (type == SOCK_STREAM) {
+                        int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+                        if (peer < 0)
+                                break;
+                        (void)send(peer, "hello", 5, MSG_NOSIGNAL);
+                        close(peer);
+                } else {
+                        ssize_t got = recvfrom(fd, text, sizeof text, 0, (struct sockaddr *)&from, &length);
+
+                        if (got < 0)
+                                break;
+                        (void)sendto(fd, text, (size_t)got, 0, (struct sockaddr *)&from, length);
+                }
+                n++;
+        }
+        close(fd);
+        return n;
+}
+
 static int finish(Object *object, const char *argument)
 {
         char *end;
@@ -204,6 +238,8 @@ static int obey(bgt_instance *instance, Object *object, const char *command, con
                 return try_open(argument, O_WRONLY);
         else if (strcmp(command, "connect") == 0)
                 return try_connect(argument);
+        else if (strcmp(command, "serve") == 0)
+                return serve_socket(instance);
         else if (strcmp(command, "take") == 0)
                 return take(instance, object);
         else if (strcmp(command, "finish") == 0)

@@ -215,6 +215,12 @@ class Socket(Confined):
         self.refused('AccessDenied', 'Register', 'ss(sa{sv})asa{sv}s', '', 'x',
                      ('StorageLibraryContentChangedTrigger', {'paths': ('as', ['/etc'])}), [],
                      {'clsid': ('s', CLSID)}, 'fail')
+        for address in ('tcp:127.0.0.1:1', 'unix:/tmp/x'):
+            self.refused('AccessDenied', 'Register', 'ss(sa{sv})asa{sv}s', '', 'x',
+                         ('SocketActivityTrigger', {'listen': ('s', address)}), [], {'clsid': ('s', CLSID)}, 'fail')
+        self.refused('AccessDenied', 'Register', 'ss(sa{sv})asa{sv}s', '', 'x',
+                     ('DeviceWatcherTrigger', {'match': ('as', ['SUBSYSTEM=usb'])}), [],
+                     {'clsid': ('s', CLSID)}, 'fail')
         self.assertEqual(len(self.broker.tasks(self.own.family)), 1)
 
     def test_what_is_not_a_package_s_business_is_refused(self):

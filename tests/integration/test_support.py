@@ -51,6 +51,7 @@ PROPERTIES = {
     'CustomSystemEventTrigger': {'id': ('s', 'ready')},
     'DeviceConnectionChangeTrigger': {'device': ('s', '/dev/nothing')},
     'DeviceWatcherTrigger': {'match': ('as', ['SUBSYSTEM=usb'])},
+    'SocketActivityTrigger': {'listen': ('s', 'unix:/nowhere/socket')},
     'StorageLibraryChangeTrackerTrigger': {'paths': ('as', ['/nowhere'])},
     'StorageLibraryContentChangedTrigger': {'paths': ('as', ['/nowhere'])},
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "sensors/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/delay.h"
+#include "base/list.h"
+#include "base/socket-address.h"
+
+/* One that is ready so soon after it was settled was not served: the next time waits twice as long. */
+#define SOON_USEC (500 * USEC_PER_MSEC)
+#define WAIT_MIN_USEC (100 * USEC_PER_MSEC)
+#define WAIT_MAX_USEC (60 * USEC_PER_SEC)
+/* How soon an address that is taken is tried again, at first. */
+#define RETRY_USEC (1 * USEC_PER_SEC)
+/* Between two programs, an entry a line: the descriptor and the text. */
+#define KEPT "BGTASK_KEPT_SOCKETS"
+/* Above what is handed over under a number of its own. */
+#define KEPT_FD_MIN 64
+
+typedef struct Socket {
+        ListNode node;
+        Sockets *sockets;
+        LoopSource source;
+        int fd;
+        bool armed;
+        Delay wait;          /* until it is looked at, or tried, again */
+        uint64_t wait_usec;  /* 0: the next time at once */
+        uint64_t settled_mono_usec;
+        char problem[160];
+        char text[];
+} Socket;
+
+struct Sockets {
+        Loop *loop;
+        SocketsReady ready;
+        void *userdata;
+        ListNode list;
+        size_t n;
+};
+
+/* ---- listening ---- */
+
+/* A socket in the file system that nobody listens at is a leftover, if it is ours. */
+static bool remove_leftover(const SocketAddress *address)
+{
+        _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct stat st;
+
+        return fd >= 0 && lstat(address->path, &st) >= 0 && S_ISSOCK(st.st_mode) && st.st_uid == geteuid() &&
+               connect(fd, (const struct sockaddr *)&address->address, address->length) < 0 &&
+               errno == ECONNREFUSED && unlink(address->path) >= 0;
+}
+
+static int listen_at(const SocketAddress *address)
+{
+        const struct sockaddr *where = (const struct sockaddr *)&address->address;
+        _cleanup_(closep) int fd = -1;
+        const int on = 1;
+
+        fd = socket(address->address.ss_family, address->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        /* Of its user alone from the first moment; the kernel takes the mode from here. */
+        if (address->path && fchmod(fd, 0600) < 0)
+                return -errno;
+        if (!address->path && address->type == SOCK_STREAM &&
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+                return -errno;
+        if (address->address.ss_family == AF_INET6)
+                (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        if (bind(fd, where, address->length) < 0 &&
+            (errno != EADDRINUSE || !address->path || !remove_leftover(address) ||
+             bind(fd, where, address->length) < 0))
+                return -errno;
+        if (address->type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* What the last program has kept for us; its entry is taken out. */
+static int take_kept(const char *text)
+{
+        const char *kept = getenv(KEPT);
+        _cleanup_(buffer_done) Buffer rest = { 0 };
+        int found = -1;
+
+        while (kept && *kept) {
+                size_t n = strcspn(kept, "\n");
+                char *end;
+                long fd = strtol(kept, &end, 10);
+
+                if (found < 0 && *end == ' ' && strlen(text) == n - (size_t)(end + 1 - kept) &&
+                    strncmp(end + 1, text, strlen(text)) == 0)
+                        found = (int)fd;
+                else if (buffer_printf(&rest, "%.*s\n", (int)n, kept) < 0)
+                        return -1;
+                kept += n + (kept[n] == '\n');
+        }
+        if (found < 0 || setenv(KEPT, rest.size > 0 ? (const char *)rest.data : "", 1) < 0 ||
+            fcntl(found, F_SETFD, FD_CLOEXEC) < 0)
+                return -1;
+        return found;
+}
+
+static void on_ready(LoopSource *source, uint32_t events, void *userdata)
+{
+        Socket *s = userdata;
+        uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
+
+        loop_remove(s->sockets->loop, &s->source);
+        s->armed = false;
+        if (now - s->settled_mono_usec > SOON_USEC)
+                s->wait_usec = 0;
+        else
+                s->wait_usec = s->wait_usec ? MIN(2 * s->wait_usec, (uint64_t)WAIT_MAX_USEC) : WAIT_MIN_USEC;
+        s->sockets->ready(s->text, s->sockets->userdata);
+}
+
+static void set_problem(Socket *s, const char *what, int error)
+{
+        snprintf(s->problem, sizeof s->problem, "%s: %s", what, strerror(-error));
+}
+
+static void arm(Socket *s)
+{
+        int r;
+
+        if (s->armed || s->fd < 0)
+                return;
+        r = loop_add(s->sockets->loop, &s->source, s->fd, EPOLLIN, on_ready, s);
+        s->armed = r >= 0;
+        s->settled_mono_usec = clock_now_usec(CLOCK_MONOTONIC);
+        if (r < 0)
+                set_problem(s, "it cannot be watched", r);
+}
+
+static void try_listen(Socket *s)
+{
+        SocketAddress address;
+
+        if (socket_address_parse(s->text, &address))
+                return;
+        s->fd = take_kept(s->text);
+        if (s->fd < 0)
+                s->fd = listen_at(&address);
+        if (s->fd >= 0) {
+                s->problem[0] = '\0';
+                s->wait_usec = 0;
+                arm(s);
+                return;
+        }
+        set_problem(s, "it cannot listen", s->fd);
+        s->fd = -1;
+        s->wait_usec = s->wait_usec ? MIN(2 * s->wait_usec, (uint64_t)WAIT_MAX_USEC) : RETRY_USEC;
+        delay_start(&s->wait, s->wait_usec);
+}
+
+static void on_wait_over(Delay *delay, void *userdata)
+{
+        Socket *s = userdata;
+
+        if (s->fd < 0)
+                try_listen(s);
+        else
+                arm(s);
+}
+
+/* ---- who listens ---- */
+
+static Socket *find(const Sockets *sockets, const char *text)
+{
+        list_for_each(i, &sockets->list) {
+                Socket *s = list_entry(i, Socket, node);
+
+                if (strcmp(s->text, text) == 0)
+                        return s;
+        }
+        return NULL;
+}
+
+static void free_socket(Socket *s)
+{
+        if (s->armed)
+                loop_remove(s->sockets->loop, &s->source);
+        s->sockets->n--;
+        list_remove(&s->node);
+        delay_done(&s->wait);
+        safe_close(s->fd);
+        free(s);
+}
+
+int sockets_watch(Sockets *sockets, const char *text)
+{
+        SocketAddress address;
+        size_t n = strlen(text) + 1;
+        Socket *s;
+        int r;
+
+        if (socket_address_parse(text, &address))
+                return -EINVAL;
+        if (find(sockets, text))
+                return -EEXIST;
+        s = calloc(1, sizeof *s + n);
+        if (!s)
+                return -ENOMEM;
+        s->sockets = sockets;
+        s->source = LOOP_SOURCE_INIT;
+        s->fd = -1;
+        memcpy(s->text, text, n);
+        r = delay_init(&s->wait, sockets->loop, on_wait_over, s);
+        if (r < 0) {
+                free(s);
+                return r;
+        }
+        list_append(&sockets->list, &s->node);
+        if (++sockets->n > SOCKETS_MAX)
+                snprintf(s->problem, sizeof s->problem, "it cannot listen: there are %d sockets already", SOCKETS_MAX);
+        else
+                try_listen(s);
+        return 0;
+}
+
+void sockets_unwatch(Sockets *sockets, const char *text)
+{
+        Socket *s = find(sockets, text);
+        SocketAddress address;
+
+        if (!s)
+                return;
+        if (s->fd >= 0 && !socket_address_parse(text, &address) && address.path)
+                (void)unlink(address.path);
+        free_socket(s);
+}
+
+bool sockets_is_empty(const Sockets *sockets)
+{
+        return list_is_empty(&sockets->list);
+}
+
+void sockets_settle(Sockets *sockets, const char *text)
+{
+        Socket *s = find(sockets, text);
+
+        if (!s || s->armed || s->fd < 0)
+                return;
+        if (s->wait_usec > 0)
+                delay_start(&s->wait, s->wait_usec);
+        else
+                arm(s);
+}
+
+int sockets_get(const Sockets *sockets, const char *text)
+{
+        const Socket *s = find(sockets, text);
+
+        return s ? s->fd : -1;
+}
+
+const char *sockets_problem(const Sockets *sockets, const char *text)
+{
+        const Socket *s = find(sockets, text);
+
+        return s && s->problem[0] ? s->problem : NULL;
+}
+
+void sockets_keep(const Sockets *sockets)
+{
+        _cleanup_(buffer_done) Buffer kept = { 0 };
+
+        list_for_each(i, &sockets->list) {
+                const Socket *s = list_entry(i, Socket, node);
+
+                int fd = s->fd >= 0 ? fcntl(s->fd, F_DUPFD, KEPT_FD_MIN) : -1;
+
+                if (fd >= 0 && buffer_printf(&kept, "%d %s\n", fd, s->text) < 0)
+                        return;
+        }
+        if (kept.size > 0)
+                (void)setenv(KEPT, (const char *)kept.data, 1);
+}
+
+int sockets_new(Loop *loop, SocketsReady ready, void *userdata, Sockets **ret_sockets)
+{
+        Sockets *sockets = calloc(1, sizeof *sockets);
+
+        if (!sockets)
+                return -ENOMEM;
+        *sockets = (Sockets){ .loop = loop, .ready = ready, .userdata = userdata };
+        list_init(&sockets->list);
+        *ret_sockets = sockets;
+        return 0;
+}
+
+Sockets *sockets_free(Sockets *sockets)
+{
+        if (!sockets)
+                return NULL;
+        list_for_each_safe(i, &sockets->list)
+                free_socket(list_entry(i, Socket, node));
+        free(sockets);
+        return NULL;
+}
