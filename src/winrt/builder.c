@@ -158,6 +158,7 @@ static HRESULT make(const Builder *builder, HSTRING name, bgt_builder **ret)
 
 static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundTaskRegistration **ret_task)
 {
+        IBackgroundTaskRegistration *prepared = NULL;
         bgt_registration *task = NULL;
         bgt_builder *made = NULL;
         Builder *builder;
@@ -174,9 +175,15 @@ static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundT
         if (SUCCEEDED(hr) && has_clsid && bgt_builder_validate(made) >= 0)
                 hr = package_may_have_classes();
         if (SUCCEEDED(hr))
-                hr = hresult_from(bgt_builder_register(made, if_exists, &task));
+                hr = registration_prepare(&prepared);
         if (SUCCEEDED(hr))
-                hr = registration_wrap(task, ret_task);
+                hr = hresult_from(bgt_builder_register(made, if_exists, &task));
+        if (SUCCEEDED(hr)) {
+                registration_fill(prepared, task);
+                *ret_task = TAKE_PTR(prepared);
+        }
+        if (prepared)
+                IBackgroundTaskRegistration_Release(prepared);
         bgt_registration_unref(task);
         bgt_builder_unref(made);
         return hr;

@@ -58,7 +58,8 @@ size_t events_get(Events *events, size_t from, EventList *ret_list)
 
         *ret_list = (EventList){ 0 };
         pthread_mutex_lock(&events->lock);
-        ret_list->handlers = malloc(MAX(events->n, (size_t)1) * sizeof(*ret_list->handlers));
+        if (events->n > from)
+                ret_list->handlers = malloc((events->n - from) * sizeof(*ret_list->handlers));
         for (size_t i = from; i < events->n && ret_list->handlers; i++)
                 if (events->handlers[i]) {
                         IUnknown_AddRef(events->handlers[i]);

@@ -134,6 +134,9 @@ def header(known):
     for name in known:
         print(f'typedef struct {name} {name};')
     print()
+    # An object is given back by Release() and never deleted.
+    print('#ifdef __cplusplus\n#pragma GCC diagnostic push')
+    print('#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"\n#endif')
     print('#pragma GCC visibility push(default)\n#ifdef __cplusplus\nextern "C" {\n#endif')
     for name in known:
         print(f'extern const IID IID_{name};')
@@ -141,6 +144,7 @@ def header(known):
     for interface in known.values():
         print(f'\n/* {interface.name} {interface.iid} */')
         print('#ifdef __cplusplus', *cxx_part(interface), '#else', *c_part(interface, known), '#endif', sep='\n')
+    print('\n#ifdef __cplusplus\n#pragma GCC diagnostic pop\n#endif')
 
 
 def iids(known):

@@ -31,25 +31,40 @@ static void registration_done(Object *object)
 {
         Registration *registration = (Registration *)object;
 
-        (void)bgt_registration_on_progress(registration->task, NULL, NULL);
-        (void)bgt_registration_on_completed(registration->task, NULL, NULL);
+        if (registration->task) {
+                (void)bgt_registration_on_progress(registration->task, NULL, NULL);
+                (void)bgt_registration_on_completed(registration->task, NULL, NULL);
+        }
         bgt_registration_unref(registration->task);
         events_done(&registration->progress);
         events_done(&registration->completed);
 }
 
-HRESULT registration_wrap(bgt_registration *task, IBackgroundTaskRegistration **ret)
+HRESULT registration_prepare(IBackgroundTaskRegistration **ret)
 {
         Registration *registration = (Registration *)object_new(&registration_class);
 
         *ret = NULL;
         if (!registration)
                 return E_OUTOFMEMORY;
-        registration->task = bgt_registration_ref(task);
         events_init(&registration->progress);
         events_init(&registration->completed);
         *ret = object_face(&registration->object, 0);
         return S_OK;
+}
+
+void registration_fill(IBackgroundTaskRegistration *prepared, bgt_registration *task)
+{
+        registration_of(prepared)->task = bgt_registration_ref(task);
+}
+
+HRESULT registration_wrap(bgt_registration *task, IBackgroundTaskRegistration **ret)
+{
+        HRESULT hr = registration_prepare(ret);
+
+        if (SUCCEEDED(hr))
+                registration_fill(*ret, task);
+        return hr;
 }
 
 static STDMETHODIMP get_task_id(IBackgroundTaskRegistration *self, GUID *ret_value)

@@ -25,10 +25,12 @@ typedef struct Row {
 } Row;
 
 extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[], group_rows[],
-        server_rows[], object_rows[], confined_rows[];
+        server_rows[], object_rows[], memory_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
+/* Ends it as one that cannot be run here. */
+void skip_row(const char *why) __attribute__((noreturn));
 #define CHECK(condition)                                                \
         do {                                                            \
                 if (!(condition))                                       \

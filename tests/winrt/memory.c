@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Every allocation of an operation fails once: the operation says E_OUTOFMEMORY, and nothing is left. */
+
+#include "conformance.h"
+
+#include <string.h>
+
+#include "wrap.h"
+
+#define BACKGROUND "Windows.ApplicationModel.Background."
+/* What is made is given back whatever happens: the first failure is told, and what comes behind it is left out. */
+#define TRY(call)                               \
+        do {                                    \
+                if (SUCCEEDED(hr))              \
+                        hr = (call);            \
+        } while (0)
+#define DROP(object)                                                    \
+        do {                                                            \
+                if (object)                                             \
+                        IUnknown_Release((IUnknown *)(object));         \
+                (object) = NULL;                                        \
+        } while (0)
+
+typedef HRESULT (*Operation)(void);
+
+/* A program without memory for its own strings is not what is looked at. */
+static void sweep(Operation operation)
+{
+        for (size_t n = 0;; n++) {
+                UINT32 tasks = count_tasks();
+                size_t left = 0;
+                HRESULT hr;
+                int has_failed;
+
+                if (!wrap_begin(n))
+                        skip_row("the objects are in a library");
+                hr = operation();
+                has_failed = wrap_end(&left);
+                CHECK(left == 0);
+                CHECK(count_tasks() == tasks);
+                if (!has_failed) {
+                        CHECK_OK(hr);
+                        CHECK(n > 0);
+                        return;
+                }
+                CHECK(hr == E_OUTOFMEMORY);
+        }
+}
+
+static HRESULT make_strings(void)
+{
+        HSTRING a = NULL, b = NULL, both = NULL;
+        HRESULT hr = WindowsCreateString(u"a", 1, &a);
+
+        TRY(WindowsDuplicateString(STRING("b"), &b));
+        TRY(WindowsConcatString(a, b, &both));
+        (void)WindowsDeleteString(a);
+        (void)WindowsDeleteString(b);
+        (void)WindowsDeleteString(both);
+        return hr;
+}
+
+static void strings(void)
+{
+        sweep(make_strings);
+}
+
+static HRESULT look_at(IInspectable *object)
+{
+        HSTRING name = NULL;
+        IID *iids = NULL;
+        ULONG n = 0;
+        HRESULT hr = IInspectable_GetIids(object, &n, &iids);
+
+        TRY(IInspectable_GetRuntimeClassName(object, &name));
+        CoTaskMemFree(iids);
+        (void)WindowsDeleteString(name);
+        return hr;
+}
+
+static HRESULT make_values(void)
+{
+        ITimeTriggerFactory *times = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        ICustomSystemEventTriggerFactory *events =
+                factory_of(STRING(BACKGROUND "CustomSystemEventTrigger"), &IID_ICustomSystemEventTriggerFactory);
+        ISystemConditionFactory *conditions =
+                factory_of(STRING(BACKGROUND "SystemCondition"), &IID_ISystemConditionFactory);
+        IInspectable *media = NULL;
+        ITimeTrigger *time_trigger = NULL;
+        ICustomSystemEventTrigger *event = NULL;
+        ISystemCondition *condition = NULL;
+        HSTRING id = NULL;
+        HRESULT hr = ITimeTriggerFactory_Create(times, 15, 0, &time_trigger);
+
+        TRY(look_at((IInspectable *)time_trigger));
+        TRY(ICustomSystemEventTriggerFactory_Create(events, STRING("id"), CustomSystemEventTriggerRecurrence_Once,
+                                                    &event));
+        TRY(ICustomSystemEventTrigger_get_TriggerId(event, &id));
+        TRY(ISystemConditionFactory_Create(conditions, SystemConditionType_UserPresent, &condition));
+        TRY(RoActivateInstance(STRING(BACKGROUND "MediaProcessingTrigger"), &media));
+        (void)WindowsDeleteString(id);
+        DROP(media);
+        DROP(condition);
+        DROP(event);
+        DROP(time_trigger);
+        return hr;
+}
+
+static void values_and_their_factories(void)
+{
+        sweep(make_values);
+}
+
+static HRESULT fill_builder(IBackgroundTaskBuilder *builder)
+{
+        ITimeTriggerFactory *times = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        IBackgroundTaskRegistrationGroupFactory *groups = factory_of(
+                STRING(BACKGROUND "BackgroundTaskRegistrationGroup"), &IID_IBackgroundTaskRegistrationGroupFactory);
+        IBackgroundTaskRegistrationGroup *group = NULL;
+        IBackgroundTaskBuilder4 *builder4 = NULL;
+        IBackgroundTaskBuilder5 *builder5 = NULL;
+        IBackgroundTrigger *trigger = NULL;
+        ITimeTrigger *time_trigger = NULL;
+        HRESULT hr = IBackgroundTaskBuilder_put_Name(builder, STRING("Memory"));
+
+        TRY(ITimeTriggerFactory_Create(times, 15, 0, &time_trigger));
+        TRY(ITimeTrigger_QueryInterface(time_trigger, &IID_IBackgroundTrigger, (void **)&trigger));
+        TRY(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        TRY(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder4, (void **)&builder4));
+        TRY(IBackgroundTaskRegistrationGroupFactory_Create(groups, STRING("known"), &group));
+        TRY(IBackgroundTaskBuilder4_put_TaskGroup(builder4, group));
+        TRY(IBackgroundTaskBuilder4_put_TaskGroup(builder4, NULL));
+        TRY(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder5, (void **)&builder5));
+        TRY(IBackgroundTaskBuilder5_SetTaskEntryPointClsid(builder5, test_clsid));
+        DROP(builder5);
+        DROP(group);
+        DROP(builder4);
+        DROP(trigger);
+        DROP(time_trigger);
+        return hr;
+}
+
+static HRESULT register_task(void)
+{
+        IBackgroundTaskBuilder *builder = NULL;
+        IBackgroundTaskRegistration *task = NULL;
+        HSTRING name = NULL;
+        HRESULT hr = RoActivateInstance(STRING(BACKGROUND "BackgroundTaskBuilder"), (IInspectable **)&builder);
+
+        TRY(fill_builder(builder));
+        TRY(IBackgroundTaskBuilder_Register(builder, &task));
+        TRY(IBackgroundTaskRegistration_get_Name(task, &name));
+        (void)WindowsDeleteString(name);
+        if (task)
+                (void)IBackgroundTaskRegistration_Unregister(task, 1);
+        DROP(task);
+        DROP(builder);
+        return hr;
+}
+
+/* What is known of a group is kept, and is there before. */
+static void registering(void)
+{
+        IBackgroundTaskRegistrationGroupFactory *groups = factory_of(
+                STRING(BACKGROUND "BackgroundTaskRegistrationGroup"), &IID_IBackgroundTaskRegistrationGroupFactory);
+        IBackgroundTaskRegistrationGroup *group = NULL;
+
+        CHECK_OK(IBackgroundTaskRegistrationGroupFactory_Create(groups, STRING("known"), &group));
+        IBackgroundTaskRegistrationGroup_Release(group);
+        sweep(register_task);
+}
+
+static HRESULT list_tasks(void)
+{
+        IBackgroundTaskRegistrationStatics *statics =
+                factory_of(STRING(BACKGROUND "BackgroundTaskRegistration"), &IID_IBackgroundTaskRegistrationStatics);
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = NULL;
+        IIterable_GUID_IBackgroundTaskRegistration *iterable = NULL;
+        IIterator_GUID_IBackgroundTaskRegistration *iterator = NULL;
+        IKeyValuePair_GUID_IBackgroundTaskRegistration *pairs[4] = { NULL };
+        UINT32 n = 0;
+        HRESULT hr = IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks);
+
+        TRY(IMapView_GUID_IBackgroundTaskRegistration_QueryInterface(
+                tasks, &IID_IIterable_GUID_IBackgroundTaskRegistration, (void **)&iterable));
+        TRY(IIterable_GUID_IBackgroundTaskRegistration_First(iterable, &iterator));
+        TRY(IIterator_GUID_IBackgroundTaskRegistration_GetMany(iterator, 4, pairs, &n));
+        for (UINT32 i = 0; i < n; i++)
+                DROP(pairs[i]);
+        DROP(iterator);
+        DROP(iterable);
+        DROP(tasks);
+        return hr;
+}
+
+static void listing(void)
+{
+        IBackgroundTaskRegistration *a = new_task(STRING("A")), *b = new_task(STRING("B"));
+
+        sweep(list_tasks);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(a, 1));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(b, 1));
+        IBackgroundTaskRegistration_Release(a);
+        IBackgroundTaskRegistration_Release(b);
+}
+
+static HRESULT fill_set(IPropertySet *set)
+{
+        IPropertyValueStatics *values = factory_of(STRING("Windows.Foundation.PropertyValue"),
+                                                   &IID_IPropertyValueStatics);
+        HSTRING texts[] = { STRING("x"), STRING("y") };
+        UINT8 bytes[] = { 1, 2 };
+        IMap_HSTRING_IInspectable *map = NULL;
+        IInspectable *made[4] = { NULL };
+        boolean replaced;
+        HRESULT hr = IPropertySet_QueryInterface(set, &IID_IMap_HSTRING_IInspectable, (void **)&map);
+
+        TRY(IPropertyValueStatics_CreateInt32(values, 1, &made[0]));
+        TRY(IPropertyValueStatics_CreateString(values, STRING("text"), &made[1]));
+        TRY(IPropertyValueStatics_CreateUInt8Array(values, 2, bytes, &made[2]));
+        TRY(IPropertyValueStatics_CreateStringArray(values, 2, texts, &made[3]));
+        TRY(IMap_HSTRING_IInspectable_Insert(map, STRING("number"), made[0], &replaced));
+        TRY(IMap_HSTRING_IInspectable_Insert(map, STRING("text"), made[1], &replaced));
+        TRY(IMap_HSTRING_IInspectable_Insert(map, STRING("bytes"), made[2], &replaced));
+        TRY(IMap_HSTRING_IInspectable_Insert(map, STRING("texts"), made[3], &replaced));
+        for (size_t i = 0; i < 4; i++)
+                DROP(made[i]);
+        DROP(map);
+        return hr;
+}
+
+static HRESULT use_set(void)
+{
+        IMapView_HSTRING_IInspectable *view = NULL;
+        IMap_HSTRING_IInspectable *map = NULL;
+        IPropertySet *set = NULL;
+        HRESULT hr = RoActivateInstance(STRING("Windows.Foundation.Collections.ValueSet"), (IInspectable **)&set);
+
+        TRY(fill_set(set));
+        TRY(IPropertySet_QueryInterface(set, &IID_IMap_HSTRING_IInspectable, (void **)&map));
+        TRY(IMap_HSTRING_IInspectable_GetView(map, &view));
+        DROP(view);
+        DROP(map);
+        DROP(set);
+        return hr;
+}
+
+static void sets(void)
+{
+        sweep(use_set);
+}
+
+static HRESULT use_settings(void)
+{
+        IApplicationDataStatics *statics =
+                factory_of(STRING("Windows.Storage.ApplicationData"), &IID_IApplicationDataStatics);
+        IApplicationDataContainer *container = NULL;
+        IMap_HSTRING_IInspectable *map = NULL;
+        IApplicationData *data = NULL;
+        IStorageFolder *folder = NULL;
+        IPropertySet *set = NULL;
+        HRESULT hr = IApplicationDataStatics_get_Current(statics, &data);
+
+        TRY(IApplicationData_get_LocalFolder(data, &folder));
+        TRY(IApplicationData_get_LocalSettings(data, &container));
+        TRY(IApplicationDataContainer_get_Values(container, &set));
+        TRY(fill_set(set));
+        TRY(IPropertySet_QueryInterface(set, &IID_IMap_HSTRING_IInspectable, (void **)&map));
+        TRY(IMap_HSTRING_IInspectable_Clear(map));
+        DROP(map);
+        DROP(set);
+        DROP(container);
+        DROP(folder);
+        DROP(data);
+        return hr;
+}
+
+static void settings(void)
+{
+        sweep(use_settings);
+}
+
+/* Its operation is not answered: the task is paused. */
+static IApplicationTrigger *asked;
+
+static HRESULT request(void)
+{
+        IAsyncOperation_ApplicationTriggerResult *operation = NULL;
+        IPropertySet *set = NULL;
+        HRESULT hr = RoActivateInstance(STRING("Windows.Foundation.Collections.ValueSet"), (IInspectable **)&set);
+
+        TRY(fill_set(set));
+        TRY(IApplicationTrigger_RequestAsyncWithArguments(asked, set, &operation));
+        DROP(operation);
+        DROP(set);
+        return hr;
+}
+
+static void requests(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Asked"), 0, 1);
+        IBackgroundTaskRegistration *task = NULL;
+        IBackgroundTrigger *trigger = NULL;
+
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "ApplicationTrigger"), (IInspectable **)&asked));
+        CHECK_OK(IApplicationTrigger_QueryInterface(asked, &IID_IBackgroundTrigger, (void **)&trigger));
+        CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        CHECK_OK(IBackgroundTaskBuilder_Register(builder, &task));
+        pause_task("Asked");
+        sweep(request);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        IBackgroundTaskRegistration_Release(task);
+        IBackgroundTrigger_Release(trigger);
+        IBackgroundTaskBuilder_Release(builder);
+        IApplicationTrigger_Release(asked);
+}
+
+static HRESULT reach_server(void)
+{
+        IBackgroundTask *task = NULL;
+        HRESULT hr = CoCreateInstance(&server_clsid, NULL, CLSCTX_LOCAL_SERVER, &IID_IBackgroundTask, (void **)&task);
+
+        DROP(task);
+        return hr;
+}
+
+static void class_objects(void)
+{
+        sweep(reach_server);
+}
+
+const Row memory_rows[] = {
+        { "E_OUTOFMEMORY", "strings without memory", strings },
+        { "E_OUTOFMEMORY", "triggers, conditions and what they tell without memory", values_and_their_factories },
+        { "E_OUTOFMEMORY", "a task that cannot be told is not registered", registering },
+        { "E_OUTOFMEMORY", "AllTasks without memory", listing },
+        { "E_OUTOFMEMORY", "sets of values without memory", sets },
+        { "E_OUTOFMEMORY", "settings without memory", settings },
+        { "E_OUTOFMEMORY", "requests without memory", requests },
+        { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
+        { NULL },
+};
