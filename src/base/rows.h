@@ -25,6 +25,9 @@ typedef struct Trigger {
         const char *text;        /* id of CustomSystemEvent, calendar expression …; NULL if the kind has none */
 } Trigger;
 
+/* Of one task. */
+#define TRIGGERS_MAX 8
+
 /*
  * The anchor of a timer: docs/semantics.md, 3.1. Of a trigger without a schedule it is the time of its last firing.
  * The engine gives one of another boot back with the null boot id. The phase may lie before the boot: boot_usec is
@@ -42,6 +45,8 @@ typedef struct TaskSpec {
         const char *group;       /* registration group id, NULL or "": none */
         const char *options;     /* opaque to the engine, kept and given back: what only other rooms read; NULL: "" */
         Trigger trigger;
+        const Trigger *more;     /* further triggers: any of them fires the task; their place counts from 1 */
+        uint32_t n_more;         /* at most TRIGGERS_MAX - 1 */
         Uuid clsid;              /* null: in-process, or a command */
         bool command;            /* the entry point is a command line, which the options hold */
         bool has_entry_point;    /* a TaskEntryPoint string was set beside or instead of the CLSID: refused */
@@ -64,6 +69,7 @@ typedef struct TaskRow {
         Uuid id;
         TaskSpec spec;
         Anchor anchor;
+        const Anchor *more_anchors; /* of spec.more; NULL: not told */
         uint64_t last_number;
         uint64_t registered_real_usec;
         bool paused;
@@ -81,6 +87,7 @@ typedef struct PendingRow {
         uint32_t count;                     /* scheduled times or firings that it stands for */
         uint32_t attempts;                  /* attempts begun */
         uint8_t fired_by;                   /* FIRED_BY_x */
+        uint8_t trigger;                    /* place of the trigger that did, 0: the first */
         bool forced;
         bool rerun;                         /* started again after a power loss once */
         const void *details;                /* opaque */
@@ -104,6 +111,8 @@ typedef struct RunRow {
         uint32_t attempts;
         uint32_t progress;                  /* the last one */
         uint8_t fired_by;
+        uint8_t trigger;                    /* place and kind of the trigger that did; of a manual run of the first */
+        uint8_t trigger_kind;
         uint8_t outcome;                    /* OUTCOME_x */
         uint8_t reason;                     /* REASON_x of canceled and timed-out */
         uint8_t detail;                     /* DETAIL_x */
@@ -126,7 +135,8 @@ typedef struct RunInfo {
         const char *package;
         const char *name;
         const char *group;       /* registration group id, "": none */
-        Trigger trigger;
+        Trigger trigger;         /* that fired it; of a manual run the first */
+        uint8_t place;           /* of that trigger */
         uint64_t number;
         uint64_t order;           /* of acceptance, since the start of the broker */
         uint64_t scheduled_real_usec;
@@ -139,6 +149,14 @@ typedef struct RunInfo {
         size_t n_details;
 } RunInfo;
 
+/* What the engine says of one trigger. */
+typedef struct TriggerInfo {
+        Anchor anchor;
+        uint64_t next_earliest_boot_usec;  /* timers; USEC_INFINITY: none */
+        uint64_t next_latest_boot_usec;
+        uint64_t next_real_usec;           /* calendar triggers; USEC_INFINITY: none */
+} TriggerInfo;
+
 /* What the engine says of a registration. */
 typedef struct TaskInfo {
         TaskRow row;
@@ -147,9 +165,7 @@ typedef struct TaskInfo {
         uint64_t package_paused_real_usec; /* since when */
         uint32_t n_pending;
         uint32_t n_live;
-        uint64_t next_earliest_boot_usec;  /* timers; USEC_INFINITY: none */
-        uint64_t next_latest_boot_usec;
-        uint64_t next_real_usec;           /* calendar triggers; USEC_INFINITY: none */
+        TriggerInfo triggers[TRIGGERS_MAX]; /* as many as it has */
         uint64_t last_fired_real_usec;     /* since the broker's start or from the anchor; 0: never */
 } TaskInfo;
 
@@ -158,6 +174,7 @@ typedef struct Why {
         uint8_t code;                      /* WHY_x */
         uint8_t condition;                 /* CONDITION_FALSE, _UNKNOWN */
         uint8_t detail;                    /* BACKING_OFF, QUARANTINED: DETAIL_x of the last failure */
+        uint8_t trigger;                   /* WAITING_FOR_TIME, WAITING_FOR_TRIGGER: which one, by its place */
         int32_t status;                    /* its status or errno */
         uint32_t count;                    /* failures in a row; a limit's value */
         uint32_t used;                     /* a limit's use */

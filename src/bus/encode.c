@@ -41,6 +41,31 @@ static const char *task_state(const TaskInfo *task)
         return task->n_pending > 0 ? "pending" : "waiting";
 }
 
+static uint64_t next_earliest(const TriggerInfo *t, const BusTimes *now)
+{
+        return t->next_earliest_boot_usec != USEC_INFINITY ? to_real(now, t->next_earliest_boot_usec)
+                                                           : t->next_real_usec;
+}
+
+static uint64_t next_latest(const TriggerInfo *t, const BusTimes *now)
+{
+        return t->next_latest_boot_usec != USEC_INFINITY ? to_real(now, t->next_latest_boot_usec) : t->next_real_usec;
+}
+
+/* That of the trigger which comes first. */
+static void put_next(Writer *w, const TaskInfo *task, const BusTimes *now)
+{
+        const TriggerInfo *first = &task->triggers[0];
+
+        for (uint32_t i = 1; i <= task->row.spec.n_more; i++)
+                if (next_earliest(&task->triggers[i], now) < next_earliest(first, now))
+                        first = &task->triggers[i];
+        if (next_earliest(first, now) == USEC_INFINITY)
+                return;
+        writer_put_option_uint64(w, "next-earliest", next_earliest(first, now));
+        writer_put_option_uint64(w, "next-latest", next_latest(first, now));
+}
+
 void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_list)
 {
         if (in_list) {
@@ -58,14 +83,7 @@ void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_
         writer_put_option_string(w, "state", task_state(task));
         writer_put_option_uint32(w, "pending", task->n_pending);
         writer_put_option_uint32(w, "live", task->n_live);
-        if (task->next_earliest_boot_usec != USEC_INFINITY) {
-                writer_put_option_uint64(w, "next-earliest", to_real(now, task->next_earliest_boot_usec));
-                writer_put_option_uint64(w, "next-latest", to_real(now, task->next_latest_boot_usec));
-        }
-        if (task->next_real_usec != USEC_INFINITY) {
-                writer_put_option_uint64(w, "next-earliest", task->next_real_usec);
-                writer_put_option_uint64(w, "next-latest", task->next_real_usec);
-        }
+        put_next(w, task, now);
         put_known(w, "last-fired", task->last_fired_real_usec);
         writer_close(w);
         if (in_list)

@@ -44,8 +44,10 @@ static unsigned topic_of(uint8_t kind, uint8_t system_type)
 static uint32_t needs_of(const Task *task)
 {
         unsigned topic = topic_of((uint8_t)task->kind, (uint8_t)task->system_type);
-        uint32_t needs = spec_conditions(task);
+        uint32_t needs = task->conditions;
 
+        if (task->kind == TRIGGER_MAINTENANCE)
+                needs |= CONDITION_BIT(CONDITION_ON_AC_POWER);
         for (size_t i = 0; topic && i < ELEMENTSOF(edges); i++)
                 if (edges[i].topic == topic && edges[i].condition != LEVEL_BOOT)
                         needs |= CONDITION_BIT(edges[i].condition);
@@ -120,15 +122,27 @@ static void tell_watch(Engine *e, const Topic *topic, bool on)
         effect->watch.on = on;
 }
 
+static Topic *take_spare_topic(Engine *e, uint8_t kind, const char *text)
+{
+        size_t i;
+
+        for (i = 0; i < TRIGGERS_MAX; i++) {
+                const Topic *topic = e->spare.topics[i];
+
+                if (topic && topic->kind == kind && strcmp(topic->text, text) == 0)
+                        break;
+        }
+        assert(i < TRIGGERS_MAX);
+        return TAKE_PTR(e->spare.topics[i]);
+}
+
 void condition_ref_topic(Engine *e, Task *task, const char *text)
 {
         Topic *topic = condition_topic(e, (uint8_t)task->kind, (uint8_t)task->system_type, text);
 
         task->topic_next = task->topic_prev = 0;
         if (!topic && spec_has_topic_text((uint8_t)task->kind) && text) {
-                topic = TAKE_PTR(e->spare.topic);
-                assert(topic);
-                topic->kind = (uint8_t)task->kind;
+                topic = take_spare_topic(e, (uint8_t)task->kind, text);
                 map_insert(&e->topics_by_text, &topic->node, topic_hash(e, topic->kind, text));
                 tell_watch(e, topic, true);
         }
@@ -249,7 +263,7 @@ void condition_drain(Engine *e)
                 e->work--;
                 if (task) {
                         raise->next = raise->next == raise->last ? 0 : task->topic_next;
-                        if (!raise->package || task_package(e, task) == raise->package)
+                        if (!raise->package || task_package(e, trigger_task(e, task)) == raise->package)
                                 firing_event(e, task, raise->details);
                 }
                 if (raise->next)
@@ -363,12 +377,12 @@ void condition_restore(Engine *e, const Event *event)
         e->levels[condition == pair[0] ? pair[1] : pair[0]].stored = inverse(level);
 }
 
-void condition_watch(Run *run)
+void condition_watch(const Engine *e, Run *run)
 {
         const Task *task = run->task;
 
         run->watched_conditions = task->cancel_on_condition_loss ? task->conditions : 0;
-        run->watched_power = task->kind == TRIGGER_MAINTENANCE ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0;
+        run->watched_power = spec_needs_power(e, task) ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0;
 }
 
 /* What a run is told that is canceled because this condition was lost. */

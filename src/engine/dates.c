@@ -162,14 +162,14 @@ bool dates_is_due(const Engine *e)
         return e->dates.n > 0 && e->dates.keys[0] <= e->now.real_usec;
 }
 
-static Undo move_anchor(const Engine *e, Task *task, int64_t sec)
+static Undo move_anchor(Engine *e, Task *task, int64_t sec)
 {
-        Undo undo = firing_undo(task);
+        Undo undo = firing_undo(e, task);
 
         task->anchor_boot_usec = (int64_t)e->now.boot_usec;
         task->anchor_real_usec = to_usec(sec);
         task->foreign = false;
-        task->state_dirty = true;
+        trigger_task(e, task)->state_dirty = true;
         return undo;
 }
 
@@ -192,6 +192,7 @@ static void fire_each(Engine *e, Task *task, const Calendar *c, const Zone *zone
 {
         int64_t window = (int64_t)(spec_options(e, task)->catch_up_window_usec / USEC_PER_SEC);
         int64_t times[SCHEDULE_ALL_MAX], since = MAX(first - 1, now_sec(e) - window - 1);
+        bool several = trigger_count(e, trigger_task(e, task)) > 1;
         size_t n = 0;
 
         for (int64_t at = last; n < ELEMENTSOF(times) && calendar_last(c, zone, since, at, &at); at--)
@@ -200,7 +201,7 @@ static void fire_each(Engine *e, Task *task, const Calendar *c, const Zone *zone
                 skip(e, task, first, last);
         for (size_t i = n; i > 0; i--) {
                 fire_once(e, task, times[i - 1], times[i - 1], 1);
-                if (e->work == 0)
+                if (e->work == 0 || several)
                         break;
                 if (i > 1)
                         e->work--;
@@ -215,7 +216,7 @@ static void fire_due(Engine *e, Task *task, const Calendar *c, const Zone *zone)
 
         if (!calendar_next(c, zone, base, &first) || first > now)
                 return;
-        if (task->skip_next) {
+        if (trigger_task(e, task)->skip_next) {
                 /* What is due behind that time is another piece of work. */
                 (void)move_anchor(e, task, first);
                 timer_skip_next(e, task, to_usec(first));
@@ -242,16 +243,13 @@ static void fire_task(Engine *e, Task *task)
 
         if (find(e, spec_trigger_text(task), &calendar, &zone))
                 fire_due(e, task, &calendar, zone);
-        if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING)
-                timer_arm(e, task, 0);
-        else
-                timer_disarm(e, task);
+        timer_fired(e, task);
 }
 
 void dates_fire_due(Engine *e)
 {
         while (e->work > 0 && dates_is_due(e)) {
                 e->work--;
-                fire_task(e, task_get(e, e->dates.values[0]));
+                fire_task(e, task_get(e, trigger_first_due(e, &e->dates)));
         }
 }

@@ -90,8 +90,7 @@ void effect_task_row(const Engine *e, const Task *task, TaskRow *ret_row)
 {
         TaskRow row = {
                 .id = task->id,
-                .anchor.boot_usec = (uint64_t)task->anchor_boot_usec,
-                .anchor.real_usec = task->anchor_real_usec,
+                .anchor = trigger_anchor(e, task),
                 .last_number = task->last_number,
                 .registered_real_usec = task->registered_real_usec,
                 .paused = task->paused,
@@ -99,13 +98,29 @@ void effect_task_row(const Engine *e, const Task *task, TaskRow *ret_row)
         };
 
         spec_read(e, task, &row.spec);
-        if (!task->foreign)
-                row.anchor.boot_id = e->config.boot_id;
         *ret_row = row;
+}
+
+/* The row for the store, which is told of all anchors. */
+static TaskRow *task_row(Engine *e, const Task *task)
+{
+        TaskRow *row = scratch_take(&e->scratch, sizeof *row);
+        uint32_t n = trigger_count(e, task) - 1;
+        Anchor *anchors;
+
+        effect_task_row(e, task, row);
+        if (n == 0)
+                return row;
+        anchors = scratch_take(&e->scratch, n * sizeof *anchors);
+        for (uint32_t i = 0; i < n; i++)
+                anchors[i] = trigger_anchor(e, trigger_get(e, task, i + 1));
+        row->more_anchors = anchors;
+        return row;
 }
 
 void effect_run_info(const Engine *e, const Run *run, RunInfo *ret_info)
 {
+        uint8_t place = (uint8_t)trigger_of_run(e, run)->place;
         TaskSpec spec;
 
         spec_read(e, run->task, &spec);
@@ -121,7 +136,8 @@ void effect_run_info(const Engine *e, const Run *run, RunInfo *ret_info)
                 .package = spec.package,
                 .name = spec.name,
                 .group = spec.group,
-                .trigger = spec.trigger,
+                .trigger = place == 0 ? spec.trigger : spec.more[place - 1],
+                .place = place,
                 .number = run->number,
                 .order = run->order,
                 .scheduled_real_usec = run->scheduled_real_usec,
@@ -163,6 +179,8 @@ static const RunRow *run_row(Engine *e, const Run *run)
                 .attempts = run->attempts,
                 .progress = run->progress,
                 .fired_by = run->fired_by,
+                .trigger = run->trigger,
+                .trigger_kind = (uint8_t)trigger_of_run(e, run)->kind,
                 .outcome = run->outcome,
                 .reason = run->reason,
                 .detail = run->detail,
@@ -184,6 +202,7 @@ static void pending_row(const Run *run, PendingRow *ret_row)
                 .count = run->count,
                 .attempts = run->attempts,
                 .fired_by = run->fired_by,
+                .trigger = run->trigger,
                 .forced = run->forced,
                 .rerun = run->rerun,
                 .details = run->details ? run->details->data : NULL,
@@ -227,17 +246,13 @@ Effect *effect_store(Engine *e, EffectType type, const Commit *commit)
 
 void effect_store_task(Engine *e, EffectType type, const Commit *commit, const Task *task)
 {
-        TaskRow *row = scratch_take(&e->scratch, sizeof *row);
-
-        effect_task_row(e, task, row);
-        effect_store(e, type, commit)->store.task = row;
+        effect_store(e, type, commit)->store.task = task_row(e, task);
 }
 
 void effect_store_unregistered(Engine *e, const Commit *commit, const Task *task)
 {
-        TaskRow *row = scratch_take(&e->scratch, sizeof *row);
+        TaskRow *row = task_row(e, task);
 
-        effect_task_row(e, task, row);
         row->unregistered = true;
         effect_store(e, EFFECT_STORE_TASK, commit)->store.task = row;
 }

@@ -48,13 +48,14 @@ static void write_end(Engine *e, Run *run)
 {
         Task *task = run->task;
 
-        if (task->one_shot && ending_is_of_trigger(run) && task->state != TASK_GONE) {
+        if (trigger_ends_task(e, run) && task->state != TASK_GONE) {
+                run->last = true;
+                trigger_disarm_all(e, task);
                 if (task->state != TASK_REGISTERED) {
                         run->held = run->dirty = true;
                         return;
                 }
                 run->removes_task = true;
-                timer_disarm(e, task);
                 task_set_state(e, task, TASK_UNREGISTERING, 0);
         }
         commit_touch(e, run);

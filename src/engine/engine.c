@@ -134,8 +134,10 @@ static void free_tasks(Engine *e)
 
                 if (extra && extra->shadow)
                         spec_free_text(task_get(e, extra->shadow));
-                if (extra)
+                if (extra) {
                         request_wake(e, &extra->waiters);
+                        trigger_free_all(extra);
+                }
                 spec_free_text(task);
         }
 }
@@ -155,8 +157,10 @@ static void free_runs(Engine *e)
                         free(reply);
                 }
                 /* A run of a registration that is gone is the last to hold its text. */
-                if (run->task->state == TASK_GONE)
+                if (run->task->state == TASK_GONE) {
                         spec_free_text(run->task);
+                        trigger_free_all(task_extra(e, run->task));
+                }
                 firing_unref_details(run->details);
                 free(run);
         }

@@ -197,18 +197,62 @@ static void list(Walk *w, const void **items, size_t *n, size_t size)
         *n = count;
 }
 
+static void walk_trigger(Walk *w, Trigger *trigger)
+{
+        FIELD(w, trigger->kind);
+        flag(w, &trigger->one_shot);
+        FIELD(w, trigger->system_type);
+        FIELD(w, trigger->period_usec);
+        FIELD(w, trigger->window_usec);
+        text(w, &trigger->text);
+}
+
+/* Of more than there may be the number is told, which the engine refuses. */
+static void walk_more(Walk *w, TaskSpec *spec)
+{
+        Trigger *more = w->storage->more;
+
+        FIELD(w, spec->n_more);
+        if (w->error < 0 || spec->n_more == 0 || spec->n_more >= TRIGGERS_MAX)
+                return;
+        if (w->out)
+                memcpy(more, spec->more, spec->n_more * sizeof *more);
+        for (uint32_t i = 0; i < spec->n_more; i++)
+                walk_trigger(w, &more[i]);
+        spec->more = more;
+}
+
+static void walk_anchor(Walk *w, Anchor *anchor)
+{
+        FIELD(w, anchor->boot_id);
+        FIELD(w, anchor->boot_usec);
+        FIELD(w, anchor->real_usec);
+}
+
+static void walk_more_anchors(Walk *w, TaskRow *row)
+{
+        Anchor *anchors = w->storage->more_anchors;
+        bool told = row->more_anchors;
+
+        flag(w, &told);
+        row->more_anchors = told ? row->more_anchors : NULL;
+        if (w->error < 0 || !told || row->spec.n_more >= TRIGGERS_MAX)
+                return;
+        if (w->out)
+                memcpy(anchors, row->more_anchors, row->spec.n_more * sizeof *anchors);
+        for (uint32_t i = 0; i < row->spec.n_more; i++)
+                walk_anchor(w, &anchors[i]);
+        row->more_anchors = anchors;
+}
+
 static void walk_spec(Walk *w, TaskSpec *spec)
 {
         text(w, &spec->package);
         text(w, &spec->name);
         text(w, &spec->group);
         text(w, &spec->options);
-        FIELD(w, spec->trigger.kind);
-        flag(w, &spec->trigger.one_shot);
-        FIELD(w, spec->trigger.system_type);
-        FIELD(w, spec->trigger.period_usec);
-        FIELD(w, spec->trigger.window_usec);
-        text(w, &spec->trigger.text);
+        walk_trigger(w, &spec->trigger);
+        walk_more(w, spec);
         FIELD(w, spec->clsid);
         flag(w, &spec->command);
         flag(w, &spec->has_entry_point);
@@ -230,9 +274,8 @@ static void walk_task(Walk *w, TaskRow *row)
 {
         FIELD(w, row->id);
         walk_spec(w, &row->spec);
-        FIELD(w, row->anchor.boot_id);
-        FIELD(w, row->anchor.boot_usec);
-        FIELD(w, row->anchor.real_usec);
+        walk_anchor(w, &row->anchor);
+        walk_more_anchors(w, row);
         FIELD(w, row->last_number);
         FIELD(w, row->registered_real_usec);
         flag(w, &row->paused);
@@ -250,6 +293,7 @@ static void walk_pending(Walk *w, PendingRow *row)
         FIELD(w, row->count);
         FIELD(w, row->attempts);
         FIELD(w, row->fired_by);
+        FIELD(w, row->trigger);
         flag(w, &row->forced);
         flag(w, &row->rerun);
         blob(w, &row->details, &row->n_details);

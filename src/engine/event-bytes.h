@@ -14,6 +14,8 @@
 typedef struct EventStorage {
         TaskRow task;
         TaskSpec spec;
+        Trigger more[TRIGGERS_MAX - 1];
+        Anchor more_anchors[TRIGGERS_MAX - 1];
         PendingRow pending;
         LedgerRow ledger;
         Buffer list; /* of PackageClass or EventRun */

@@ -26,14 +26,14 @@ void firing_unref_details(Details *details)
                 free(details);
 }
 
-Undo firing_undo(const Task *task)
+Undo firing_undo(const Engine *e, Task *trigger)
 {
         return (Undo){
-                .anchor_boot_usec = task->anchor_boot_usec,
-                .anchor_real_usec = task->anchor_real_usec,
-                .last_number = task->last_number,
-                .foreign = task->foreign,
-                .spent = task->spent,
+                .anchor_boot_usec = trigger->anchor_boot_usec,
+                .anchor_real_usec = trigger->anchor_real_usec,
+                .last_number = trigger_task(e, trigger)->last_number,
+                .foreign = trigger->foreign,
+                .place = (uint8_t)trigger->place,
         };
 }
 
@@ -91,15 +91,37 @@ bool firing_has_live(const Extra *extra)
         return false;
 }
 
-/* The pending firing that another one merges with: the newest that was not attempted. */
-static Run *pending_of(const Extra *extra)
+/* Whether the details of such a trigger are its own: an argument, the paths that have changed. */
+static bool has_own_details(const Task *trigger)
 {
-        Run *last;
+        return trigger_is_requested((int)trigger->kind) || trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT ||
+               trigger_collects((int)trigger->kind);
+}
 
-        if (!extra || list_is_empty(&extra->queue))
+/* 4.4: firings of different triggers are one if none of them has something to tell. */
+static bool goes_with(const Engine *e, const Run *run, const Firing *firing)
+{
+        const Task *trigger = trigger_of_run(e, run);
+
+        if (firing->fired_by == FIRED_BY_MANUAL || !ending_is_of_trigger(run) || trigger == firing->trigger)
+                return true;
+        return !has_own_details(trigger) && !has_own_details(firing->trigger);
+}
+
+/* The pending firing that another one merges with: the newest that was not attempted. */
+static Run *pending_of(const Engine *e, const Extra *extra, const Firing *firing)
+{
+        Run *found = NULL;
+
+        if (!extra)
                 return NULL;
-        last = list_entry(extra->queue.prev, Run, task_node);
-        return last->attempts == 0 ? last : NULL;
+        list_for_each(i, &extra->queue) {
+                Run *run = list_entry(i, Run, task_node);
+
+                if (run->attempts == 0 && goes_with(e, run, firing))
+                        found = run;
+        }
+        return found;
 }
 
 static Run *queue(Engine *e, Task *task, const Firing *firing)
@@ -109,6 +131,7 @@ static Run *queue(Engine *e, Task *task, const Firing *firing)
         Extra *extra = task_need_extra(e, task);
 
         run->fired_by = firing->fired_by;
+        run->trigger = (uint8_t)firing->trigger->place;
         run->forced = firing->forced;
         run->scheduled_real_usec = firing->scheduled_real_usec;
         run->first_scheduled_real_usec = firing->first_scheduled_real_usec;
@@ -174,10 +197,10 @@ static Details *unite_paths(Details *old, Details *new)
         return both;
 }
 
-static void merge_details(Task *task, Run *run, Details *details)
+static void merge_details(const Task *trigger, Run *run, Details *details)
 {
-        Details *merged = trigger_collects((int)task->kind) ? unite_paths(run->details, details)
-                                                                       : ref_details(details);
+        Details *merged = trigger_collects((int)trigger->kind) ? unite_paths(run->details, details)
+                                                               : ref_details(details);
 
         firing_unref_details(run->details);
         run->details = merged;
@@ -191,13 +214,18 @@ static Accepted merge(Engine *e, Task *task, Run *run, const Firing *firing)
         if (firing->fired_by == FIRED_BY_MANUAL) {
                 run->forced |= firing->forced;
         } else {
+                /* What another trigger or a newer firing has changed would not be taken back with this one. */
+                if (run->undo.place != firing->trigger->place || run->number != task->last_number)
+                        run->has_undo = false;
+                run->trigger = (uint8_t)firing->trigger->place;
                 run->count = (uint32_t)MIN((uint64_t)run->count + firing->count, (uint64_t)UINT32_MAX);
                 run->scheduled_real_usec = firing->scheduled_real_usec;
                 if (!run->first_scheduled_real_usec)
                         run->first_scheduled_real_usec = firing->first_scheduled_real_usec;
                 next_number(task, firing->number);
                 if (run->fired_by != FIRED_BY_MANUAL) {
-                        merge_details(task, run, firing->details);
+                        run->fired_by = firing->fired_by;
+                        merge_details(firing->trigger, run, firing->details);
                         firing_set_number(e, run, task->last_number);
                 }
         }
@@ -232,11 +260,11 @@ static void cancel_others(Engine *e, Extra *extra)
 Accepted firing_accept(Engine *e, Task *task, const Firing *firing, Run **ret_run)
 {
         Extra *extra = task_extra(e, task);
-        Run *pending = pending_of(extra);
+        Run *pending = pending_of(e, extra, firing);
         bool live = firing_has_live(extra);
         Accepted accepted;
 
-        switch (spec_overlap(task)) {
+        switch (spec_overlap(task, firing->trigger)) {
         case OVERLAP_BUFFER_ONE:
                 return queue_or_merge(e, task, firing, pending, ret_run);
         case OVERLAP_CANCEL_OTHER:
@@ -263,6 +291,7 @@ void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome,
         Extra *extra = task_need_extra(e, task);
 
         run->fired_by = firing->fired_by;
+        run->trigger = (uint8_t)firing->trigger->place;
         run->scheduled_real_usec = firing->scheduled_real_usec;
         run->first_scheduled_real_usec = firing->first_scheduled_real_usec;
         run->count = firing->count;
@@ -276,26 +305,26 @@ void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome,
 void firing_skip(Engine *e, Task *task, const Firing *firing)
 {
         task->skip_next = false;
-        task->spent = true;
         firing_record(e, task, firing, OUTCOME_NOT_STARTED, DETAIL_SKIPPED);
         effect_notify(e, NOTIFY_CHANGED, task);
 }
 
-void firing_event(Engine *e, Task *task, Details *details)
+void firing_event(Engine *e, Task *trigger, Details *details)
 {
+        Task *task = trigger_task(e, trigger);
         Firing firing = {
+                .trigger = trigger,
                 .fired_by = FIRED_BY_EVENT,
                 .count = 1,
                 .details = details,
-                .undo = firing_undo(task),
+                .undo = firing_undo(e, trigger),
         };
         TaskArgs args = { .firing = &firing };
 
-        if ((task->one_shot && task->spent) || (spec_is_once_per_boot(task) && !task->foreign))
+        if (trigger_is_spent(e, task) || (spec_is_once_per_boot(trigger) && !trigger->foreign))
                 return;
         if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING) {
-                task->spent = true;
-                timer_anchor_now(e, task);
+                timer_anchor_now(e, trigger);
                 if (task->skip_next) {
                         firing_skip(e, task, &firing);
                         return;
@@ -306,6 +335,8 @@ void firing_event(Engine *e, Task *task, Details *details)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_OVERLAP);
         else if (args.accepted == ACCEPTED_NOT_QUOTA)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_QUOTA);
+        if (trigger->one_shot)
+                trigger_disarm_all(e, task);
 }
 
 /* The answer waits until the firing is stored or its server is being started, whichever comes first. */
@@ -346,14 +377,15 @@ void firing_request(Engine *e, const Event *event)
 {
         Task *task = task_find(e, event->task.task);
         bool manual = event->type == EVENT_RUN_NOW;
-        Firing firing = { .fired_by = manual ? FIRED_BY_MANUAL : FIRED_BY_REQUEST, .count = 1 };
+        Task *trigger = task && !manual ? trigger_of_requests(e, task) : task;
+        Firing firing = { .trigger = trigger, .fired_by = manual ? FIRED_BY_MANUAL : FIRED_BY_REQUEST, .count = 1 };
         TaskArgs args = { .firing = &firing };
 
-        if (!task || task->state == TASK_REGISTERING || (task->one_shot && task->spent && !manual)) {
+        if (!task || task->state == TASK_REGISTERING || (!manual && trigger_is_spent(e, task))) {
                 effect_reply_result(e, event->token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }
-        if (!manual && !trigger_is_requested((int)task->kind)) {
+        if (!trigger) {
                 effect_reply_result(e, event->token, ERROR_INVALID_ARGUMENT, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }
@@ -363,11 +395,12 @@ void firing_request(Engine *e, const Event *event)
         }
         firing.forced = manual && event->task.forced;
         firing.details = firing_take_details(e);
-        firing.undo = firing_undo(task);
+        firing.undo = firing_undo(e, trigger);
         task_dispatch(e, task, TASK_FIRE, &args);
         if (!manual && args.accepted == ACCEPTED_QUEUED) {
-                task->spent = true;
-                timer_anchor_now(e, task);
+                timer_anchor_now(e, trigger);
+                if (trigger->one_shot)
+                        trigger_disarm_all(e, task);
         }
         firing_unref_details(firing.details);
         answer_request(e, event, &args);
@@ -377,14 +410,14 @@ void firing_forget(Engine *e, Run *run, int error)
 {
         Task *task = run->task;
         Extra *extra = task_extra(e, task);
-        bool again = task->anchor_real_usec != run->undo.anchor_real_usec;
+        Task *trigger = trigger_get(e, task, run->undo.place);
+        bool again = trigger->anchor_real_usec != run->undo.anchor_real_usec;
 
         run_answer(e, run, error);
-        task->anchor_boot_usec = run->undo.anchor_boot_usec;
-        task->anchor_real_usec = run->undo.anchor_real_usec;
+        trigger->anchor_boot_usec = run->undo.anchor_boot_usec;
+        trigger->anchor_real_usec = run->undo.anchor_real_usec;
+        trigger->foreign = run->undo.foreign;
         task->last_number = run->undo.last_number;
-        task->foreign = run->undo.foreign;
-        task->spent = run->undo.spent;
         /* Another commit may have taken what is taken back here. */
         task->state_dirty = task->state != TASK_GONE;
         gate_leave(run);
@@ -392,8 +425,11 @@ void firing_forget(Engine *e, Run *run, int error)
         extra->n_queue--;
         e->n_pending--;
         ending_free_run(e, run);
-        if (spec_is_timer(task) && (task->state == TASK_REGISTERED || task->state == TASK_UPDATING))
-                timer_arm(e, task, again ? REWRITE_USEC : 0);
+        if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING) {
+                if (spec_is_timer(trigger))
+                        timer_arm(e, trigger, again ? REWRITE_USEC : 0);
+                trigger_arm_all(e, task);
+        }
         gate_kick(e, task);
         task_drop_extra(e, task);
 }

@@ -54,7 +54,7 @@ static void enter(Engine *e, Gate *gate, Run *run)
 bool gate_is_head(const Extra *extra, const Task *task, const Run *run)
 {
         /* The firings of a parallel task do not wait for each other. */
-        return spec_overlap(task) == OVERLAP_PARALLEL || extra->queue.next == &run->task_node;
+        return spec_is_parallel(task) || extra->queue.next == &run->task_node;
 }
 
 void gate_kick(Engine *e, Task *task)
@@ -78,7 +78,7 @@ uint32_t gate_missing_conditions(const Engine *e, const Run *run)
 
         if (run->forced || run->deadline_boot_usec <= e->now.boot_usec)
                 return 0;
-        for (uint32_t left = spec_conditions(run->task); left; left &= left - 1) {
+        for (uint32_t left = spec_conditions(e, run->task); left; left &= left - 1) {
                 unsigned c = (unsigned)__builtin_ctz(left);
 
                 if (e->levels[c].now != 1)
@@ -128,7 +128,7 @@ static bool is_overlapping(const Engine *e, const Run *run)
 {
         const Extra *extra = task_extra(e, run->task);
 
-        if (spec_overlap(run->task) == OVERLAP_PARALLEL)
+        if (spec_is_parallel(run->task))
                 return extra->n_live >= e->config.limits.live_runs_per_task;
         return extra->n_live > 0 || !gate_is_head(extra, run->task, run);
 }

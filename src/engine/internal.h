@@ -32,6 +32,7 @@ typedef struct Class Class;
 typedef struct ClassObject ClassObject;
 typedef struct Commit Commit;
 typedef struct Extra Extra;
+typedef struct Further Further;
 typedef struct Package Package;
 typedef struct Run Run;
 typedef struct Server Server;
@@ -105,6 +106,7 @@ typedef enum TaskState {
         _TASK_STATE_MAX,
         TASK_GONE = _TASK_STATE_MAX,
         TASK_SHADOW, /* the new options of an updating one */
+        TASK_FURTHER, /* not a task, but a further trigger of one */
 } TaskState;
 
 typedef enum TaskEvent {
@@ -156,9 +158,9 @@ struct Task {
         uint32_t skip_next : 1;
         uint32_t foreign : 1;         /* the anchor is of another boot */
         uint32_t long_text : 1;
-        uint32_t state_dirty : 1;     /* anchor, number or skip_next differ from what is stored */
-        uint32_t spent : 1;           /* its only firing is under way */
+        uint32_t state_dirty : 1;     /* anchors, number or skip_next differ from what is stored */
         uint32_t listening : 1;       /* in its topic's list */
+        uint32_t place : 3;           /* among the triggers of its task */
 };
 
 struct Extra {
@@ -178,6 +180,8 @@ struct Extra {
         uint64_t taken_over;     /* the stored last number, while later ones are restored from the ledger */
         bool has_taken_over;
         uint32_t shadow;         /* index of the updating one's new options */
+        Further *further;        /* triggers behind the first; NULL: none */
+        Further *shadow_further;
         bool has_options;
         bool shadow_has_options;
         bool state_written;      /* behind the commit of the update that is not answered */
@@ -342,7 +346,7 @@ typedef struct Undo {
         uint64_t anchor_real_usec;
         uint64_t last_number;
         bool foreign;
-        bool spent;
+        uint8_t place;           /* of the trigger whose anchor this was */
 } Undo;
 
 typedef struct Reply Reply;
@@ -374,6 +378,7 @@ struct Run {
         uint32_t count;
         uint32_t attempts;
         uint8_t fired_by;
+        uint8_t trigger;         /* place of the trigger that fired it, as the task's list was then */
         bool forced;
         bool rerun;
         Details *details;
@@ -421,6 +426,7 @@ struct Run {
         bool dirty;              /* differs from what is stored or being stored */
         bool unstored;           /* its last commit failed */
         bool held;               /* is written when the registration's commit is answered */
+        bool last;               /* ended as the firing of a one-shot trigger */
         bool recorded;           /* its end is in the unregistration's commit */
         bool kept;               /* its pending row is in the unregistration's commit */
         bool removes_task;       /* its outcome's commit removes the one-shot registration */
@@ -511,7 +517,8 @@ struct Waiter {
 typedef struct Spare {
         char *text;
         Options options;
-        Topic *topic;
+        Further *further;
+        Topic *topics[TRIGGERS_MAX];
         Package *packages[2];    /* that the event and the request judged with it may name first */
         PackageClass *staged;
         Details *details;
@@ -605,6 +612,8 @@ struct Engine {
         ListNode waiters;        /* to be judged again */
         ListNode dead_runs;
         uint32_t dead_task;      /* list through timer */
+        Further *dead_further;
+        uint32_t n_further;      /* triggers behind the first of their task */
         ListNode dead_servers;
         ListNode dead_packages;
         uint64_t rewrite_boot_usec; /* when unstored rows are written again, USEC_INFINITY: there are none */

@@ -55,8 +55,11 @@ Error spec_check(const Engine *e, const TaskSpec *spec, const Package **ret_pack
 /* Whether a stored row can be taken: what would break the engine is refused, what only does not fit is not. */
 bool spec_check_row(const TaskRow *row);
 size_t spec_text_size(const TaskSpec *spec);
-/* Fills everything but identity, class, anchor and state; takes the spare text if it does not fit inside. */
+/* Fills everything but identity, class, anchor and state; takes the spare text if it does not fit inside, and the
+ * further triggers. */
 void spec_fill(Engine *e, Task *task, const TaskSpec *spec, Options *ret_options, bool *ret_has_options);
+/* What belongs to one trigger; the text is in place. */
+void spec_fill_trigger(Engine *e, Task *trigger, const Trigger *spec);
 void spec_read(const Engine *e, const Task *task, TaskSpec *ret_spec);
 void spec_free_text(Task *task);
 const char *spec_name(const Task *task);
@@ -66,10 +69,12 @@ bool spec_is_calendar(const Task *task);
 bool spec_is_once_per_boot(const Task *task);
 /* Id of a custom event, calendar expression; "": the kind has none. */
 const char *spec_trigger_text(const Task *task);
-/* OnACPower is a condition of every MaintenanceTrigger. */
-uint32_t spec_conditions(const Task *task);
-/* OVERLAP_x, never the default. */
-uint8_t spec_overlap(const Task *task);
+/* OnACPower is a condition of every task with a MaintenanceTrigger. */
+uint32_t spec_conditions(const Engine *e, const Task *task);
+bool spec_needs_power(const Engine *e, const Task *task);
+/* OVERLAP_x of what this trigger of the task fires, never the default. */
+uint8_t spec_overlap(const Task *task, const Task *trigger);
+bool spec_is_parallel(const Task *task);
 const Options *spec_options(const Engine *e, const Task *task);
 /* Interned texts of custom events. */
 /* Kinds whose text says what they listen to. */
@@ -77,9 +82,47 @@ bool spec_has_topic_text(uint8_t kind);
 Topic *spec_find_topic(const Engine *e, uint8_t kind, const char *text);
 void condition_bury(Engine *e);
 
+/* --- trigger.c: the triggers of a task; the first is the task itself --- */
+
+int trigger_reserve(Engine *e, const TaskSpec *spec);
+/* Takes the spare further triggers, if the spec has any. */
+void trigger_fill(Engine *e, Task *task, const TaskSpec *spec);
+uint32_t trigger_count(const Engine *e, const Task *task);
+/* The first, if there is none at that place. */
+Task *trigger_get(const Engine *e, const Task *task, uint32_t place);
+const Trigger *trigger_more(const Engine *e, const Task *task, uint32_t *ret_n);
+/* The first that requests fire, NULL if there is none. */
+Task *trigger_of_requests(const Engine *e, const Task *task);
+bool trigger_fires_by_itself(const Engine *e, const Task *task);
+Anchor trigger_anchor(const Engine *e, const Task *trigger);
+/* Of what is due first in a heap of timers: of several triggers of one task that at the first place. */
+uint32_t trigger_first_due(const Engine *e, const Heap *heap);
+/* Whose trigger it is. */
+Task *trigger_task(const Engine *e, Task *trigger);
+Task *trigger_of_run(const Engine *e, const Run *run);
+/* The first of that kind, NULL if there is none. */
+Task *trigger_of_kind(const Engine *e, const Task *task, uint8_t kind);
+/* Arms the timers that are not armed. */
+void trigger_arm_all(Engine *e, Task *task);
+void trigger_disarm_all(Engine *e, Task *task);
+void trigger_enter(Engine *e, Task *task);
+void trigger_deaf_all(Engine *e, Task *task);
+void trigger_unref_topics(Engine *e, Task *task);
+/* Frees the further ones of a task that is gone, or of its shadow. */
+void trigger_drop(Engine *e, Task *task);
+void trigger_bury(Engine *e);
+void trigger_free_all(Extra *extra);
+/* The outcome of this run ends its registration: 3.4. */
+bool trigger_ends_task(const Engine *e, const Run *run);
+/* The last firing of the registration is under way. */
+bool trigger_is_spent(const Engine *e, const Task *task);
+/* Table 2.3: the anchors of the triggers that go on; begin: and of now for those that do not. */
+void trigger_keep_phases(Engine *e, const Task *old, Task *new, bool begin);
+
 /* --- task.c: the table of registrations --- */
 
 typedef struct Firing {
+        const Task *trigger;           /* of the task; that of a manual run is its first */
         uint8_t fired_by;
         bool forced;
         uint64_t number;               /* the least that it may have */
@@ -122,8 +165,6 @@ void task_drop_extra(Engine *e, Task *task);
 Class *task_class(const Engine *e, const Task *task);
 Package *task_package(const Engine *e, const Task *task);
 Task *task_take(Engine *e, Class *class_);
-/* Puts a registration in force: timers, topics. */
-void task_enter(Engine *e, Task *task);
 void task_set_state(Engine *e, Task *task, TaskState state, uint64_t commit);
 /* Asks the store to forget it with its pending rows, whose outcome is recorded in the same commit. */
 void task_store_gone(Engine *e, Task *task, Commit *commit, uint8_t reason);
@@ -174,6 +215,7 @@ void commit_forget_run(Engine *e, Run *run);
 
 void timer_moved(void *userdata, uint32_t value, uint32_t position);
 /* delay_usec: not before that much from now, because its firing could not be stored; 0: when it is due. */
+/* Here, and in dates.c, a task is one of the triggers of a task. */
 void timer_arm(Engine *e, Task *task, uint64_t delay_usec);
 void timer_disarm(Engine *e, Task *task);
 Schedule timer_schedule(const Engine *e, const Task *task);
@@ -187,12 +229,14 @@ void timer_fire_due(Engine *e);
 void timer_clock_stepped(Engine *e);
 void timer_update_wake(Engine *e);
 bool timer_is_due(const Engine *e);
+/* What is armed after it has fired. */
+void timer_fired(Engine *e, Task *trigger);
 /* Fires for scheduled times that the anchor has been moved over, of which undo knows nothing. */
-void timer_fire(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first, uint64_t count);
+void timer_fire(Engine *e, Task *trigger, const Undo *undo, uint64_t scheduled, uint64_t first, uint64_t count);
 /* A one-shot whose time was missed, and that does not want to catch up, ends without having fired. */
-void timer_skip(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first);
+void timer_skip(Engine *e, Task *trigger, const Undo *undo, uint64_t scheduled, uint64_t first);
 /* The time that is not run because somebody said so: docs/semantics.md, 4.7. */
-void timer_skip_next(Engine *e, Task *task, uint64_t scheduled);
+void timer_skip_next(Engine *e, Task *trigger, uint64_t scheduled);
 
 /* --- dates.c: calendar triggers, 3.9 --- */
 
@@ -219,8 +263,8 @@ void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome,
 /* The time that is not run: docs/semantics.md, 4.7. */
 void firing_skip(Engine *e, Task *task, const Firing *firing);
 void firing_request(Engine *e, const Event *event);
-void firing_event(Engine *e, Task *task, Details *details);
-Undo firing_undo(const Task *task);
+void firing_event(Engine *e, Task *trigger, Details *details);
+Undo firing_undo(const Engine *e, Task *trigger);
 /* The commit of an acceptance failed and nothing was started: as if it had not fired. */
 void firing_forget(Engine *e, Run *run, int error);
 Details *firing_take_details(Engine *e);
@@ -356,10 +400,11 @@ void condition_listen(Engine *e, Task *task);
 void condition_boot(Engine *e);
 void condition_deaf(Engine *e, Task *task);
 Topic *condition_topic(Engine *e, uint8_t kind, uint8_t system_type, const char *text);
+/* Here as well a task is one of the triggers of a task. */
 void condition_ref_topic(Engine *e, Task *task, const char *text);
 void condition_unref_topic(Engine *e, Task *task);
 /* A run goes on with the conditions that its task had when it started. */
-void condition_watch(Run *run);
+void condition_watch(const Engine *e, Run *run);
 /* When a run is to be canceled for a lost condition, USEC_INFINITY: not; and with which reason. */
 uint64_t condition_loss_mono_usec(const Engine *e, const Run *run, uint8_t *ret_reason);
 

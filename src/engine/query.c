@@ -9,11 +9,33 @@ static bool is_listed(const Task *task)
         return task && task->state != TASK_REGISTERING && task->state < _TASK_STATE_MAX;
 }
 
+static TriggerInfo trigger_info(const Engine *e, const Task *trigger)
+{
+        TriggerInfo info = {
+                .anchor = trigger_anchor(e, trigger),
+                .next_earliest_boot_usec = USEC_INFINITY,
+                .next_latest_boot_usec = USEC_INFINITY,
+                .next_real_usec = USEC_INFINITY,
+        };
+        Schedule schedule;
+
+        if (!spec_is_timer(trigger) || trigger->timer == HEAP_NONE)
+                return info;
+        if (spec_is_calendar(trigger)) {
+                info.next_real_usec = dates_next_usec(e, trigger);
+                return info;
+        }
+        schedule = timer_schedule(e, trigger);
+        info.next_earliest_boot_usec = (uint64_t)MAX(schedule_earliest(&schedule, 1), (int64_t)0);
+        info.next_latest_boot_usec = (uint64_t)MAX(schedule_latest(&schedule, 1), (int64_t)0);
+        return info;
+}
+
 static void fill_info(const Engine *e, const Task *task, TaskInfo *ret_info)
 {
         const Extra *extra = task_extra(e, task);
         const Package *package = task_package(e, task);
-        bool fired = task->last_number > 0;
+        uint64_t last_fired = 0;
 
         *ret_info = (TaskInfo){
                 .unregistering = task->state == TASK_UNREGISTERING,
@@ -21,20 +43,15 @@ static void fill_info(const Engine *e, const Task *task, TaskInfo *ret_info)
                 .package_paused_real_usec = package->paused_real_usec,
                 .n_pending = extra ? extra->n_queue : 0,
                 .n_live = extra ? extra->n_live : 0,
-                .next_earliest_boot_usec = USEC_INFINITY,
-                .next_latest_boot_usec = USEC_INFINITY,
-                .next_real_usec = USEC_INFINITY,
-                .last_fired_real_usec = fired ? task->anchor_real_usec : 0,
         };
         effect_task_row(e, task, &ret_info->row);
-        if (spec_is_calendar(task) && task->timer != HEAP_NONE) {
-                ret_info->next_real_usec = dates_next_usec(e, task);
-        } else if (spec_is_timer(task) && task->timer != HEAP_NONE) {
-                Schedule schedule = timer_schedule(e, task);
+        for (uint32_t i = 0; i < trigger_count(e, task); i++) {
+                const Task *trigger = trigger_get(e, task, i);
 
-                ret_info->next_earliest_boot_usec = (uint64_t)MAX(schedule_earliest(&schedule, 1), (int64_t)0);
-                ret_info->next_latest_boot_usec = (uint64_t)MAX(schedule_latest(&schedule, 1), (int64_t)0);
+                ret_info->triggers[i] = trigger_info(e, trigger);
+                last_fired = MAX(last_fired, trigger->anchor_real_usec);
         }
+        ret_info->last_fired_real_usec = task->last_number > 0 ? last_fired : 0;
 }
 
 static bool matches(const Engine *e, const Task *task, const char *package, const char *name, const char *group)

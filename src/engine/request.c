@@ -34,20 +34,32 @@ static size_t text_size(const char *text)
 static Waiter *copy_register(const Event *event)
 {
         const TaskSpec *spec = event->reg.spec;
+        /* More are refused unseen. */
+        uint32_t n_more = spec->n_more < TRIGGERS_MAX ? spec->n_more : 0;
+        size_t n = text_size(spec->package) + text_size(spec->name) + text_size(spec->group) +
+                   text_size(spec->options) + text_size(spec->trigger.text);
         Waiter *waiter;
+        Trigger *more;
         char *p;
 
-        waiter = malloc(sizeof *waiter + text_size(spec->package) + text_size(spec->name) + text_size(spec->group) +
-                        text_size(spec->options) + text_size(spec->trigger.text));
+        for (uint32_t i = 0; i < n_more; i++)
+                n += sizeof *more + text_size(spec->more[i].text);
+        waiter = malloc(sizeof *waiter + n);
         if (!waiter)
                 return NULL;
         *waiter = (Waiter){ .event = *event, .spec = *spec };
-        p = (char *)(waiter + 1);
+        more = (Trigger *)(void *)(waiter + 1);
+        p = (char *)(more + n_more);
         waiter->spec.package = copy_text(&p, spec->package);
         waiter->spec.name = copy_text(&p, spec->name);
         waiter->spec.group = copy_text(&p, spec->group);
         waiter->spec.options = copy_text(&p, spec->options);
         waiter->spec.trigger.text = copy_text(&p, spec->trigger.text);
+        waiter->spec.more = more;
+        for (uint32_t i = 0; i < n_more; i++) {
+                more[i] = spec->more[i];
+                more[i].text = copy_text(&p, spec->more[i].text);
+        }
         waiter->event.reg.spec = &waiter->spec;
         return waiter;
 }
@@ -225,7 +237,8 @@ static void register_new(Engine *e, const Event *event, Commit *commit)
                 extra->options = options;
                 extra->has_options = true;
         }
-        timer_anchor_new(e, task);
+        for (uint32_t i = 0; i < trigger_count(e, task); i++)
+                timer_anchor_new(e, trigger_get(e, task, i));
         names_add(e, task, hash);
         ids_insert(&e->ids, task->index);
         package->n_tasks++;
@@ -295,7 +308,7 @@ static void replace(Engine *e, Task *oldest, const Event *event)
                 extra->cancel = false;
                 extra->reason = REASON_ABORT;
                 extra->replaced = true;
-                timer_disarm(e, task);
+                trigger_disarm_all(e, task);
                 task_store_gone(e, task, commit, REASON_ABORT);
                 task_set_state(e, task, TASK_UNREGISTERING, commit->number);
                 task = names_next(e, task);
@@ -320,10 +333,7 @@ static void update(Engine *e, Task *task, const Event *event)
         extra->shadow = shadow->index;
         extra->state_written = false;
         spec_fill(e, shadow, spec, &extra->shadow_options, &extra->shadow_has_options);
-        if (shadow->kind == task->kind)
-                timer_keep_phase(e, shadow, task);
-        else
-                timer_anchor_new(e, shadow);
+        trigger_keep_phases(e, task, shadow, true);
         commit->task = task;
         commit->last_number = task->last_number;
         task_set_state(e, task, TASK_UPDATING, commit->number);
@@ -369,7 +379,7 @@ void request_unregister(Engine *e, Task *task, const Event *event)
         commit->task = task;
         extra->cancel = event->task.cancel;
         extra->reason = REASON_ABORT;
-        timer_disarm(e, task);
+        trigger_disarm_all(e, task);
         task_store_gone(e, task, commit, REASON_ABORT);
         task_set_state(e, task, TASK_UNREGISTERING, commit->number);
 }
@@ -435,7 +445,7 @@ void request_skip(Engine *e, const Event *event)
 
         if (!task)
                 return;
-        if (event->task.skip && trigger_is_requested((int)task->kind))
+        if (event->task.skip && !trigger_fires_by_itself(e, task))
                 effect_reply(e, event->token, ERROR_NOTHING_TO_SKIP);
         else if (task->skip_next == event->task.skip)
                 effect_reply(e, event->token, ERROR_NONE);

@@ -8,7 +8,7 @@
 #include "engine/parts.h"
 
 #define EFFECTS_PER_UNIT 14
-#define SCRATCH_PER_UNIT 2048
+#define SCRATCH_PER_UNIT 2560
 /* The text of a registration is told at most twice in one event, beside the units. */
 #define UNITS_OF_REQUEST 4
 
@@ -96,25 +96,41 @@ static size_t units_of_event(const Engine *e, const Event *event)
         }
 }
 
+static int reserve_topic(const Engine *e, const Trigger *trigger, Topic **ret_topic)
+{
+        Topic *topic;
+        size_t n;
+
+        if (!spec_has_topic_text(trigger->kind) || !trigger->text ||
+            spec_find_topic(e, trigger->kind, trigger->text))
+                return 0;
+        n = strlen(trigger->text) + 1;
+        topic = calloc(1, sizeof *topic + n);
+        if (!topic)
+                return -ENOMEM;
+        topic->kind = trigger->kind;
+        memcpy(topic->text, trigger->text, n);
+        *ret_topic = topic;
+        return 0;
+}
+
 static int reserve_text(Engine *e, const TaskSpec *spec)
 {
         size_t n = spec_text_size(spec);
+        int r;
 
+        /* Refused unseen. */
+        if (spec->n_more >= TRIGGERS_MAX)
+                return 0;
         if (n > TASK_TEXT_INLINE) {
                 e->spare.text = malloc(n);
                 if (!e->spare.text)
                         return -ENOMEM;
         }
-        if (spec_has_topic_text(spec->trigger.kind) && spec->trigger.text &&
-            !spec_find_topic(e, spec->trigger.kind, spec->trigger.text)) {
-                size_t n_text = strlen(spec->trigger.text) + 1;
-
-                e->spare.topic = calloc(1, sizeof *e->spare.topic + n_text);
-                if (!e->spare.topic)
-                        return -ENOMEM;
-                memcpy(e->spare.topic->text, spec->trigger.text, n_text);
-        }
-        return 0;
+        r = reserve_topic(e, &spec->trigger, &e->spare.topics[0]);
+        for (uint32_t i = 0; r >= 0 && i < spec->n_more; i++)
+                r = reserve_topic(e, &spec->more[i], &e->spare.topics[i + 1]);
+        return r < 0 ? r : trigger_reserve(e, spec);
 }
 
 static int reserve_package(Engine *e, const char *name)
@@ -240,13 +256,13 @@ static int reserve_effects(Effects *effects, size_t n)
 
 static int reserve_common(Engine *e, Effects *effects, size_t units)
 {
-        uint32_t n_timers = e->ids.n + 2;
+        uint32_t n_timers = e->ids.n + e->n_further + TRIGGERS_MAX + 2;
         int r = reserve_effects(effects, units * EFFECTS_PER_UNIT);
 
         if (r >= 0)
                 r = scratch_reserve(&e->scratch, units * SCRATCH_PER_UNIT);
         if (r >= 0)
-                r = slab_reserve(&e->tasks, 2);
+                r = slab_reserve(&e->tasks, 2 + TRIGGERS_MAX);
         if (r >= 0)
                 r = slab_reserve(&e->extras, WORK_MAX + 8);
         if (r >= 0)
@@ -268,7 +284,7 @@ static int reserve_common(Engine *e, Effects *effects, size_t units)
         if (r >= 0 && n_timers > e->timers.n)
                 r = heap_reserve(&e->timers, n_timers - e->timers.n);
         if (r >= 0)
-                r = heap_reserve(&e->dates, 2);
+                r = heap_reserve(&e->dates, TRIGGERS_MAX + 2);
         return r;
 }
 
@@ -300,7 +316,9 @@ void reserve_drop_spare(Engine *e)
         Spare *spare = &e->spare;
 
         free(TAKE_PTR(spare->text));
-        free(TAKE_PTR(spare->topic));
+        free(TAKE_PTR(spare->further));
+        for (size_t i = 0; i < ELEMENTSOF(spare->topics); i++)
+                free(TAKE_PTR(spare->topics[i]));
         for (size_t i = 0; i < ELEMENTSOF(spare->packages); i++)
                 if (spare->packages[i])
                         package_free(TAKE_PTR(spare->packages[i]));

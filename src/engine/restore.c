@@ -44,6 +44,9 @@ void restore_task(Engine *e, const Event *event)
                 extra->has_options = true;
         }
         restore_anchor(e, task, &row->anchor);
+        for (uint32_t i = 0; i < row->spec.n_more; i++)
+                restore_anchor(e, trigger_get(e, task, i + 1),
+                               row->more_anchors ? &row->more_anchors[i] : &row->anchor);
         ids_insert(&e->ids, task->index);
         if (row->unregistered) {
                 Extra *extra = task_need_extra(e, task);
@@ -52,13 +55,12 @@ void restore_task(Engine *e, const Event *event)
                 list_append(&e->outlived, &extra->outlived_node);
                 e->n_outlived++;
                 /* It waits for nothing any more. */
-                if (!spec_is_timer(task))
-                        condition_unref_topic(e, task);
+                trigger_unref_topics(e, task);
                 return;
         }
         names_add(e, task, hash);
         package->n_tasks++;
-        task_enter(e, task);
+        trigger_enter(e, task);
 }
 
 /* Since acceptance was in another broker's time, its place on the boot clock follows from the wall clock. */
@@ -83,16 +85,15 @@ static Run *restore_run(Engine *e, Task *task, const PendingRow *row)
         run->count = row->count;
         run->attempts = run->runs_failed = row->attempts;
         run->fired_by = row->fired_by;
+        run->trigger = row->trigger;
         run->forced = row->forced;
         run->rerun = row->rerun;
         run->details = firing_take_details(e);
         run->expires_boot_usec = due_since(e, row->accepted_real_usec, options->expires_usec);
         run->deadline_boot_usec = due_since(e, row->accepted_real_usec, options->deadline_usec);
         firing_set_number(e, run, row->number);
-        if (row->fired_by != FIRED_BY_MANUAL || row->count > 1)
-                task->spent = true;
-        if (task->one_shot && task->spent && task->state != TASK_GONE)
-                timer_disarm(e, task);
+        if (trigger_ends_task(e, run) && task->state != TASK_GONE)
+                trigger_disarm_all(e, task);
         list_append(&extra->queue, &run->task_node);
         extra->n_queue++;
         e->n_pending++;
@@ -102,6 +103,7 @@ static Run *restore_run(Engine *e, Task *task, const PendingRow *row)
 static bool row_is_possible(const Engine *e, const PendingRow *row)
 {
         return row->number > 0 && row->number <= (uint64_t)TIME_MAX && row->fired_by <= FIRED_BY_MANUAL &&
+               row->trigger < TRIGGERS_MAX &&
                !run_find(e, engine_run_id(row->task, row->number));
 }
 
@@ -138,26 +140,27 @@ static bool is_unheard_of(const Engine *e, const Task *task, const PendingRow *r
 static Run *take_over(Engine *e, Task *task, const PendingRow *row)
 {
         Run *run = restore_run(e, task, row);
+        Task *trigger = trigger_of_run(e, run);
         Extra *extra = task_extra(e, task);
 
         if (!extra->has_taken_over) {
                 extra->has_taken_over = true;
                 extra->taken_over = task->last_number;
         }
-        if (spec_is_calendar(task)) {
-                task->anchor_real_usec = MAX(task->anchor_real_usec, row->scheduled_real_usec);
-                timer_arm(e, task, 0);
-        } else if (spec_is_timer(task) && row->scheduled_real_usec > task->anchor_real_usec) {
-                Schedule schedule = timer_schedule(e, task);
-                uint64_t k = (row->scheduled_real_usec - task->anchor_real_usec) / task->period_usec;
+        if (spec_is_calendar(trigger)) {
+                trigger->anchor_real_usec = MAX(trigger->anchor_real_usec, row->scheduled_real_usec);
+                timer_arm(e, trigger, 0);
+        } else if (spec_is_timer(trigger) && row->scheduled_real_usec > trigger->anchor_real_usec) {
+                Schedule schedule = timer_schedule(e, trigger);
+                uint64_t k = (row->scheduled_real_usec - trigger->anchor_real_usec) / trigger->period_usec;
 
                 /* It has fired, so its time is not to come, even if the wall clock went back since. */
-                task->anchor_boot_usec = MIN(schedule_earliest(&schedule, k), (int64_t)e->now.boot_usec);
-                task->anchor_real_usec = schedule_nominal(&schedule, k);
-                task->foreign = false;
-                timer_arm(e, task, 0);
-        } else if (spec_is_once_per_boot(task) && (row->fired_by != FIRED_BY_MANUAL || row->count > 1)) {
-                task->foreign = false;
+                trigger->anchor_boot_usec = MIN(schedule_earliest(&schedule, k), (int64_t)e->now.boot_usec);
+                trigger->anchor_real_usec = schedule_nominal(&schedule, k);
+                trigger->foreign = false;
+                timer_arm(e, trigger, 0);
+        } else if (spec_is_once_per_boot(trigger) && ending_is_of_trigger(run)) {
+                trigger->foreign = false;
         }
         task->last_number = MAX(task->last_number, row->number);
         task->state_dirty = true;
@@ -185,7 +188,7 @@ static void make_live(Engine *e, Run *run, const LedgerRow *row)
         }
         run->runs_failed = run->attempts > 0 ? run->attempts - 1 : 0;
         run->unconfirmed = true;
-        condition_watch(run);
+        condition_watch(e, run);
         run->sent = row->sent;
         run->acknowledged = row->acknowledged;
         run->sent_real_usec = row->sent_real_usec;
@@ -228,7 +231,8 @@ void restore_ledger(Engine *e, const Event *event)
 static void judge(Engine *e, Run *run)
 {
         const Task *task = run->task;
-        bool periodic = spec_is_timer(task) && !task->one_shot;
+        const Task *trigger = trigger_of_run(e, run);
+        bool periodic = spec_is_timer(trigger) && !trigger->one_shot;
         bool again = task->rerun == RERUN_ONCE || (task->rerun == RERUN_DEFAULT && !periodic);
 
         /* What went on without its registration is not tried again. */

@@ -63,7 +63,7 @@ static void start(Engine *e, Run *run, RunArgs args)
         run->progress = 0;
         run->cpu_before_usec = run->cpu_usec = run->memory_bytes = 0;
         run->reason = 0;
-        condition_watch(run);
+        condition_watch(e, run);
         run->waiting = 0;
         run->answer_mono_usec = run->limit_mono_usec = run->grace_mono_usec = USEC_INFINITY;
         list_remove(&run->task_node);
@@ -79,7 +79,7 @@ static void start(Engine *e, Run *run, RunArgs args)
         commit_touch(e, run);
         run_arm(e, run);
         /* The next firing of a parallel task may start as well. */
-        if (spec_overlap(task) == OVERLAP_PARALLEL)
+        if (spec_is_parallel(task))
                 gate_kick(e, task);
 }
 

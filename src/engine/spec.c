@@ -89,7 +89,7 @@ static bool timer_is_valid(const Trigger *trigger)
 
 static bool trigger_is_valid(const Trigger *trigger)
 {
-        if (!is_known_kind(trigger->kind))
+        if (!is_known_kind(trigger->kind) || !text_is_valid(trigger->text))
                 return false;
         if (is_timer(trigger->kind))
                 return timer_is_valid(trigger);
@@ -106,8 +106,50 @@ static bool trigger_is_valid(const Trigger *trigger)
 static bool choices_are_valid(const TaskSpec *spec)
 {
         return spec->overlap <= OVERLAP_PARALLEL && spec->catch_up <= CATCH_UP_ALL && spec->rerun <= RERUN_ONCE &&
-               text_is_valid(spec->group) && text_is_valid(spec->options) && text_is_valid(spec->trigger.text) &&
+               text_is_valid(spec->group) && text_is_valid(spec->options) &&
                spec->catch_up_window_usec <= SCHEDULE_PERIOD_MAX;
+}
+
+static bool triggers_equal(const Trigger *a, const Trigger *b)
+{
+        return a->kind == b->kind && a->one_shot == b->one_shot && a->system_type == b->system_type &&
+               a->period_usec == b->period_usec && (has_fixed_window(a->kind) || a->window_usec == b->window_usec) &&
+               strcmp(a->text ?: "", b->text ?: "") == 0;
+}
+
+static const Trigger *trigger_at(const TaskSpec *spec, uint32_t place)
+{
+        return place == 0 ? &spec->trigger : &spec->more[place - 1];
+}
+
+static bool is_repeated(const TaskSpec *spec, uint32_t place)
+{
+        for (uint32_t i = 0; i < place; i++)
+                if (triggers_equal(trigger_at(spec, i), trigger_at(spec, place)))
+                        return true;
+        return false;
+}
+
+/* The first that cannot be decides about the order of the checks, as if the others were not there. */
+static Error check_triggers(const Engine *e, const TaskSpec *spec)
+{
+        if (spec->n_more >= TRIGGERS_MAX)
+                return ERROR_INVALID_ARGUMENT;
+        for (uint32_t i = 0; i <= spec->n_more; i++) {
+                const Trigger *trigger = trigger_at(spec, i);
+
+                if (trigger->kind == 0)
+                        return ERROR_NO_TRIGGER;
+                if (has_fixed_window(trigger->kind) && trigger->period_usec < SCHEDULE_TIME_MIN)
+                        return ERROR_TRIGGER_TOO_SHORT;
+                if (!trigger_is_valid(trigger) || is_repeated(spec, i))
+                        return ERROR_INVALID_ARGUMENT;
+                if (!is_supported(trigger))
+                        return ERROR_TRIGGER_NOT_SUPPORTED;
+                if (trigger->kind == TRIGGER_CALENDAR && !dates_comes(e, trigger->text))
+                        return ERROR_INVALID_ARGUMENT;
+        }
+        return ERROR_NONE;
 }
 
 static Error check_conditions(uint32_t conditions)
@@ -133,16 +175,11 @@ Error spec_check(const Engine *e, const TaskSpec *spec, const Package **ret_pack
                 return spec->command ? ERROR_INVALID_LABEL : ERROR_NO_SUCH_PACKAGE;
         if (spec->has_entry_point || (spec->command && !uuid_is_null(spec->clsid)))
                 return ERROR_ENTRY_POINT_CONFLICT;
-        if (spec->trigger.kind == 0)
-                return ERROR_NO_TRIGGER;
-        if (has_fixed_window(spec->trigger.kind) && spec->trigger.period_usec < SCHEDULE_TIME_MIN)
-                return ERROR_TRIGGER_TOO_SHORT;
-        if (!trigger_is_valid(&spec->trigger) || !choices_are_valid(spec))
-                return ERROR_INVALID_ARGUMENT;
-        if (!is_supported(&spec->trigger))
-                return ERROR_TRIGGER_NOT_SUPPORTED;
-        if (spec->trigger.kind == TRIGGER_CALENDAR && !dates_comes(e, spec->trigger.text))
-                return ERROR_INVALID_ARGUMENT;
+        error = check_triggers(e, spec);
+        if (!error && !choices_are_valid(spec))
+                error = ERROR_INVALID_ARGUMENT;
+        if (error)
+                return error;
         error = check_conditions(spec->conditions);
         if (error)
                 return error;
@@ -153,14 +190,21 @@ Error spec_check(const Engine *e, const TaskSpec *spec, const Package **ret_pack
         return ERROR_NONE;
 }
 
+static bool trigger_is_possible(const Trigger *trigger)
+{
+        return trigger_is_valid(trigger) && (!is_timer(trigger->kind) || trigger->kind == TRIGGER_CALENDAR ||
+                                             trigger->period_usec >= SCHEDULE_INTERVAL_MIN);
+}
+
 bool spec_check_row(const TaskRow *row)
 {
         const TaskSpec *spec = &row->spec;
+        bool possible = spec->n_more < TRIGGERS_MAX;
 
-        return !uuid_is_null(row->id) && spec->package && *spec->package && name_is_valid(spec->name) &&
-               trigger_is_valid(&spec->trigger) && choices_are_valid(spec) &&
-               (!is_timer(spec->trigger.kind) || spec->trigger.kind == TRIGGER_CALENDAR ||
-                spec->trigger.period_usec >= SCHEDULE_INTERVAL_MIN);
+        for (uint32_t i = 0; possible && i <= spec->n_more; i++)
+                possible = trigger_is_possible(trigger_at(spec, i));
+        return possible && !uuid_is_null(row->id) && spec->package && *spec->package && name_is_valid(spec->name) &&
+               choices_are_valid(spec);
 }
 
 static size_t text_size(const char *text)
@@ -213,6 +257,20 @@ static uint8_t default_overlap(uint8_t kind)
         return is_timer(kind) || trigger_is_requested(kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 
+void spec_fill_trigger(Engine *e, Task *trigger, const Trigger *spec)
+{
+        trigger->kind = spec->kind;
+        trigger->one_shot = spec->one_shot;
+        trigger->system_type = spec->system_type & 15;
+        if (is_timer(trigger->kind)) {
+                trigger->period_usec = spec->period_usec;
+                trigger->window_usec = has_fixed_window(trigger->kind) ? SCHEDULE_TIME_MIN : spec->window_usec;
+        } else {
+                condition_ref_topic(e, trigger, spec->text);
+        }
+        condition_count_needs(e, trigger);
+}
+
 void spec_fill(Engine *e, Task *task, const TaskSpec *spec, Options *ret_options, bool *ret_has_options)
 {
         Options options = {
@@ -224,9 +282,6 @@ void spec_fill(Engine *e, Task *task, const TaskSpec *spec, Options *ret_options
                 .deadline_usec = spec->deadline_usec,
         };
 
-        task->kind = spec->trigger.kind;
-        task->one_shot = spec->trigger.one_shot;
-        task->system_type = spec->trigger.system_type & 15;
         task->conditions = spec->conditions & known_conditions;
         task->cancel_on_condition_loss = spec->cancel_on_condition_loss;
         task->network_requested = spec->network_requested;
@@ -234,13 +289,8 @@ void spec_fill(Engine *e, Task *task, const TaskSpec *spec, Options *ret_options
         task->catch_up = spec->catch_up;
         task->rerun = spec->rerun;
         fill_text(e, task, spec);
-        if (is_timer(task->kind)) {
-                task->period_usec = spec->trigger.period_usec;
-                task->window_usec = has_fixed_window(task->kind) ? SCHEDULE_TIME_MIN : spec->trigger.window_usec;
-        } else {
-                condition_ref_topic(e, task, spec->trigger.text);
-        }
-        condition_count_needs(e, task);
+        spec_fill_trigger(e, task, &spec->trigger);
+        trigger_fill(e, task, spec);
         *ret_options = options;
         *ret_has_options = options.retry_max || options.catch_up_window_usec || options.retry_backoff_usec ||
                            options.time_limit_usec || options.expires_usec || options.deadline_usec;
@@ -280,6 +330,7 @@ void spec_read(const Engine *e, const Task *task, TaskSpec *ret_spec)
                 .expires_usec = options->expires_usec,
                 .deadline_usec = options->deadline_usec,
         };
+        ret_spec->more = trigger_more(e, task, &ret_spec->n_more);
 }
 
 void spec_free_text(Task *task)
@@ -319,14 +370,24 @@ bool spec_is_timer(const Task *task)
         return is_timer(task->kind);
 }
 
-uint32_t spec_conditions(const Task *task)
+bool spec_needs_power(const Engine *e, const Task *task)
 {
-        return task->conditions | (task->kind == TRIGGER_MAINTENANCE ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0);
+        return trigger_of_kind(e, task, TRIGGER_MAINTENANCE);
 }
 
-uint8_t spec_overlap(const Task *task)
+uint32_t spec_conditions(const Engine *e, const Task *task)
 {
-        return task->overlap == OVERLAP_DEFAULT ? default_overlap(task->kind) : task->overlap;
+        return task->conditions | (spec_needs_power(e, task) ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0);
+}
+
+uint8_t spec_overlap(const Task *task, const Task *trigger)
+{
+        return task->overlap == OVERLAP_DEFAULT ? default_overlap(trigger->kind) : task->overlap;
+}
+
+bool spec_is_parallel(const Task *task)
+{
+        return task->overlap == OVERLAP_PARALLEL;
 }
 
 const Options *spec_options(const Engine *e, const Task *task)

@@ -41,7 +41,8 @@ void task_drop_extra(Engine *e, Task *task)
 {
         Extra *extra = task_extra(e, task);
 
-        if (!extra || extra->has_options || extra->committing || extra->shadow || extra->paused_real_usec ||
+        if (!extra || extra->has_options || extra->committing || extra->shadow || extra->further ||
+            extra->paused_real_usec ||
             !list_is_empty(&extra->same) || !list_is_empty(&extra->queue) || !list_is_empty(&extra->live) ||
             !list_is_empty(&extra->ended) || !list_is_empty(&extra->waiters))
                 return;
@@ -95,21 +96,10 @@ void task_set_state(Engine *e, Task *task, TaskState state, uint64_t commit)
         extra->committing = committing;
 }
 
-void task_enter(Engine *e, Task *task)
-{
-        if (spec_is_timer(task))
-                timer_arm(e, task, 0);
-        else
-                condition_listen(e, task);
-}
-
 static void leave(Engine *e, Task *task)
 {
-        timer_disarm(e, task);
-        if (!spec_is_timer(task)) {
-                condition_deaf(e, task);
-                condition_unref_topic(e, task);
-        }
+        trigger_deaf_all(e, task);
+        trigger_unref_topics(e, task);
 }
 
 /* Its row, and the one that is on its way, unless it is the row of that number. */
@@ -235,9 +225,9 @@ void task_settle(Engine *e, Task *task)
                 if (!run->held)
                         continue;
                 run->held = false;
-                run->removes_task = task->state == TASK_REGISTERED && task->one_shot && ending_is_of_trigger(run);
+                run->removes_task = run->last && task->state == TASK_REGISTERED && trigger_ends_task(e, run);
                 if (run->removes_task) {
-                        timer_disarm(e, task);
+                        trigger_disarm_all(e, task);
                         task_set_state(e, task, TASK_UNREGISTERING, 0);
                 }
                 commit_touch(e, run);
@@ -255,6 +245,7 @@ void task_release(Engine *e, Task *task)
                         return;
                 if (extra->outlived)
                         effect_store(e, EFFECT_STORE_TASK_GONE, commit_batch(e))->store.task_gone = task->id;
+                trigger_drop(e, task);
                 extra->has_options = extra->outlived = false;
                 extra->paused_real_usec = 0;
                 list_remove(&extra->outlived_node);
@@ -272,20 +263,36 @@ void task_bury(Engine *e)
                 Class *class_ = task_class(e, task);
 
                 e->dead_task = task->timer;
-                spec_free_text(task);
+                if (class_) {
+                        spec_free_text(task);
+                        class_->n_tasks--;
+                        class_drop(e, class_);
+                }
                 slab_give(&e->tasks, task->index);
-                class_->n_tasks--;
-                class_drop(e, class_);
         }
+        trigger_bury(e);
+}
+
+static void drop_shadow(Engine *e, Task *task)
+{
+        Extra *extra = task_extra(e, task);
+        Task *shadow = task_get(e, extra->shadow);
+
+        trigger_unref_topics(e, shadow);
+        trigger_drop(e, shadow);
+        extra->shadow = 0;
+        shadow->extra = 0;
+        shadow->state = TASK_GONE;
+        task_release(e, shadow);
 }
 
 /* The new options of an update take the place of the old ones; what identifies the task stays. */
 static void apply_update(Engine *e, Task *task, uint64_t number_then)
 {
         Extra *extra = task_extra(e, task);
-        Task *shadow = task_get(e, extra->shadow), old = *task;
+        Task *shadow = task_get(e, extra->shadow), old;
         bool fired = task->last_number != number_then;
-        bool same_kind = task->kind == shadow->kind;
+        Further *further;
 
         /* What is found out about the class that it leaves is not found out by its runs. */
         if (shadow->class_ != task->class_)
@@ -294,47 +301,29 @@ static void apply_update(Engine *e, Task *task, uint64_t number_then)
         /* The anchor that a firing would give back is that of the old options. */
         list_for_each(i, &extra->queue)
                 list_entry(i, Run, task_node)->has_undo = false;
-        timer_disarm(e, task);
-        if (!spec_is_timer(task))
-                condition_deaf(e, task);
-        old.timer = HEAP_NONE;
+        trigger_deaf_all(e, task);
+        if (fired)
+                trigger_keep_phases(e, task, shadow, false);
+        old = *task;
         *task = *shadow;
         task->index = old.index;
         task->extra = old.extra;
         task->last_number = old.last_number;
-        task->spent = same_kind && old.spent;
         task->paused = old.paused;
         task->skip_next = old.skip_next;
-        if (same_kind && fired)
-                timer_keep_phase(e, task, &old);
         task->state = old.state;
         extra->options = extra->shadow_options;
         extra->has_options = extra->shadow_has_options;
+        further = extra->further;
+        extra->further = extra->shadow_further;
+        extra->shadow_further = further;
         /* The old text and topic live on in the shadow until nothing points to them. */
         old.index = shadow->index;
-        old.extra = 0;
-        old.state = TASK_GONE;
         *shadow = old;
-        extra->shadow = 0;
-        if (!spec_is_timer(shadow))
-                condition_unref_topic(e, shadow);
-        task_release(e, shadow);
+        drop_shadow(e, task);
         /* The old state may have been written over that of the update. */
         if (fired || extra->state_written)
                 task->state_dirty = true;
-}
-
-static void drop_shadow(Engine *e, Task *task)
-{
-        Extra *extra = task_extra(e, task);
-        Task *shadow = task_get(e, extra->shadow);
-
-        if (!spec_is_timer(shadow))
-                condition_unref_topic(e, shadow);
-        extra->shadow = 0;
-        shadow->extra = 0;
-        shadow->state = TASK_GONE;
-        task_release(e, shadow);
 }
 
 static void registered(Engine *e, Task *task, TaskArgs *args)
@@ -342,7 +331,7 @@ static void registered(Engine *e, Task *task, TaskArgs *args)
         effect_reply_id(e, args->commit->token, task->id, false);
         effect_notify(e, NOTIFY_REGISTERED, task);
         task_set_state(e, task, TASK_REGISTERED, 0);
-        task_enter(e, task);
+        trigger_enter(e, task);
         task_drop_extra(e, task);
 }
 
@@ -389,7 +378,7 @@ static void updated(Engine *e, Task *task, TaskArgs *args)
         effect_reply_id(e, args->commit->token, task->id, true);
         effect_notify(e, NOTIFY_CHANGED, task);
         task_set_state(e, task, TASK_REGISTERED, 0);
-        task_enter(e, task);
+        trigger_enter(e, task);
         if (task->state_dirty) {
                 commit_batch(e)->state_of = task->id;
                 effect_store_task(e, EFFECT_STORE_TASK_STATE, commit_batch(e), task);
@@ -438,8 +427,7 @@ static void not_unregistered(Engine *e, Task *task, TaskArgs *args)
         task_set_state(e, task, TASK_REGISTERED, 0);
         write_what_waited(e, &extra->queue);
         write_what_waited(e, &extra->live);
-        if (spec_is_timer(task))
-                timer_arm(e, task, 0);
+        trigger_arm_all(e, task);
         gate_kick(e, task);
         task_settle(e, task);
         task_drop_extra(e, task);
@@ -471,7 +459,7 @@ static void remove_with_package(Engine *e, Task *task, TaskArgs *args)
 
         extra->cancel = true;
         extra->reason = REASON_UNINSTALL;
-        timer_disarm(e, task);
+        trigger_disarm_all(e, task);
         task_store_gone(e, task, (Commit *)args->commit, REASON_UNINSTALL);
         task_set_state(e, task, TASK_UNREGISTERING, args->commit->number);
 }

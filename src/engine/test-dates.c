@@ -14,7 +14,7 @@ static TaskSpec calendar_spec(const char *name, const char *expression)
 
 static uint64_t next_of(Driver *d, Uuid id)
 {
-        return driver_info(d, id).next_real_usec;
+        return driver_info(d, id).triggers[0].next_real_usec;
 }
 
 static void feed_zone(Driver *d, const char *name, const char *rule)

@@ -19,7 +19,21 @@ static StoredTask copy_task(const TaskRow *row)
         task.row.spec.group = task.texts[2] = copy(row->spec.group);
         task.row.spec.options = task.texts[3] = copy(row->spec.options);
         task.row.spec.trigger.text = task.texts[4] = copy(row->spec.trigger.text);
+        for (size_t i = 0; i < row->spec.n_more; i++) {
+                task.more[i] = row->spec.more[i];
+                task.more[i].text = task.texts[5 + i] = copy(row->spec.more[i].text);
+                task.more_anchors[i] = row->more_anchors[i];
+        }
         return task;
+}
+
+TaskRow store_task_row(const StoredTask *task)
+{
+        TaskRow row = task->row;
+
+        row.spec.more = task->more;
+        row.more_anchors = task->more_anchors;
+        return row;
 }
 
 void store_free_task(StoredTask *task)
@@ -142,6 +156,7 @@ static void apply(Driver *d, Change *change)
                 task = find_task(stored, change->task.row.id);
                 assert_non_null(task);
                 task->row.anchor = change->task.row.anchor;
+                memcpy(task->more_anchors, change->task.more_anchors, sizeof task->more_anchors);
                 task->row.last_number = change->task.row.last_number;
                 task->row.skip_next = change->task.row.skip_next;
                 break;

@@ -7,7 +7,9 @@
 
 typedef struct StoredTask {
         TaskRow row;
-        char *texts[5];
+        char *texts[5 + TRIGGERS_MAX - 1];
+        Trigger more[TRIGGERS_MAX - 1];
+        Anchor more_anchors[TRIGGERS_MAX - 1];
 } StoredTask;
 
 typedef struct StoredPending {
@@ -66,6 +68,8 @@ struct DriverStored {
 };
 
 void store_free_task(StoredTask *task);
+/* The row as an event tells it: its pointers are into the task. */
+TaskRow store_task_row(const StoredTask *task);
 /* With a copy of its name that lives long enough for a test. */
 RunRow store_copy_run(const RunRow *row);
 /* Keeps a change until its commit ends. */

@@ -197,6 +197,8 @@ static void carry_out(Driver *d, const Effect *effect)
                 if (effect->notify.kind == NOTIFY_ENDED)
                         d->ended[d->n_ended++] = store_copy_run(effect->notify.run_row);
                 break;
+        case EFFECT_WATCH:
+                break;
         default:
                 fail();
         }
@@ -385,8 +387,11 @@ static void restore_rows(Driver *d)
                 event.package.since_real_usec = stored->paused_real_usec[i];
                 driver_feed(d, event);
         }
-        for (size_t i = 0; i < stored->n_tasks; i++)
-                driver_feed(d, (Event){ .type = EVENT_RESTORE_TASK, .task_row = &stored->tasks[i].row });
+        for (size_t i = 0; i < stored->n_tasks; i++) {
+                TaskRow row = store_task_row(&stored->tasks[i]);
+
+                driver_feed(d, (Event){ .type = EVENT_RESTORE_TASK, .task_row = &row });
+        }
         for (size_t i = 0; i < stored->n_pending; i++) {
                 stored->pending[i].row.details = stored->pending[i].details;
                 driver_feed(d, (Event){ .type = EVENT_RESTORE_PENDING, .pending_row = &stored->pending[i].row });

@@ -135,6 +135,11 @@ static void play(Driver *d)
 {
         TaskSpec spec = driver_spec("a name that is longer than what fits into the record itself");
         Event custom = { .type = EVENT_RAISE }, remove = { .type = EVENT_REMOVE };
+        const Trigger more[] = {
+                { .kind = TRIGGER_CUSTOM_SYSTEM_EVENT, .text = "another event" },
+                { .kind = TRIGGER_INTERVAL, .period_usec = 20 * USEC_PER_MINUTE },
+                { .kind = TRIGGER_CUSTOM_SYSTEM_EVENT, .text = "a third event, with a long text" },
+        };
         uint64_t server;
         Uuid id;
 
@@ -157,6 +162,12 @@ static void play(Driver *d)
         spec.trigger = (Trigger){ .kind = TRIGGER_CUSTOM_SYSTEM_EVENT, .text = "an event" };
         spec.overlap = OVERLAP_BUFFER_ALL;
         driver_must_register(d, spec);
+        spec.name = "several";
+        spec.more = more;
+        spec.n_more = ELEMENTSOF(more);
+        driver_must_register(d, spec);
+        spec.n_more--;
+        driver_register(d, spec, IF_EXISTS_UPDATE);
         custom.raise.kind = TRIGGER_CUSTOM_SYSTEM_EVENT;
         custom.raise.text = "an event";
         custom.raise.details = "details";

@@ -217,7 +217,7 @@ static void an_acceptance_that_was_not_stored_is_taken_over_from_the_ledger(void
 {
         Driver *d = driver_new_with_package();
         Uuid id = driver_must_register(d, driver_spec("a"));
-        uint64_t due = driver_info(d, id).next_earliest_boot_usec;
+        uint64_t due = driver_info(d, id).triggers[0].next_earliest_boot_usec;
 
         d->hold_commits = true;
         driver_advance(d, USEC_PER_HOUR);
@@ -226,7 +226,7 @@ static void an_acceptance_that_was_not_stored_is_taken_over_from_the_ledger(void
         driver_restart(d, false);
         /* Not fired a second time for the same moment. */
         assert_int_equal(d->n_runs, 1);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == due + USEC_PER_HOUR);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == due + USEC_PER_HOUR);
         assert_int_equal(driver_n_stored_pending(d), 1);
         announce(d, driver_last_server(d), true);
         driver_complete(d, 0);

@@ -88,7 +88,7 @@ static void of_several_missed_times_the_first_is_skipped_and_the_others_are_caug
                         assert_int_equal(d->history[1].count, rows[i].count);
                         assert_true(d->history[1].first_scheduled_real_usec == real + 2 * USEC_PER_HOUR);
                 }
-                assert_true(driver_info(d, id).next_earliest_boot_usec > d->now.boot_usec);
+                assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec > d->now.boot_usec);
                 driver_free(d);
         }
 }
@@ -103,7 +103,7 @@ static void a_calendar_skips_one_time_too(void **state)
         spec.trigger = (Trigger){ .kind = TRIGGER_CALENDAR, .text = "hourly UTC" };
         id = driver_must_register(d, spec);
         driver_skip(d, id, true);
-        next = driver_info(d, id).next_real_usec;
+        next = driver_info(d, id).triggers[0].next_real_usec;
         d->run = RUN_MODE_COMPLETE;
         d->now.real_usec = next + 2 * USEC_PER_HOUR;
         driver_feed(d, (Event){ .type = EVENT_TICK });

@@ -208,8 +208,8 @@ static void what_was_registered_is_given_back(void **state)
         assert_string_equal(info.row.spec.options, spec.options);
         assert_same_values(&info.row.spec, &spec);
         assert_true(info.row.registered_real_usec == d->now.real_usec);
-        assert_true(info.next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
-        assert_true(info.next_latest_boot_usec == d->now.boot_usec + USEC_PER_HOUR + USEC_PER_MINUTE);
+        assert_true(info.triggers[0].next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
+        assert_true(info.triggers[0].next_latest_boot_usec == d->now.boot_usec + USEC_PER_HOUR + USEC_PER_MINUTE);
         driver_free(d);
 }
 
@@ -384,7 +384,7 @@ static void an_updating_task_fires_with_its_old_options(void **state)
         driver_answer_commits(d, 0);
         driver_answer_commits(d, 0);
         /* The phase is that of the firing in between. */
-        assert_true(driver_info(d, id).next_earliest_boot_usec ==
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec ==
                     d->now.boot_usec - USEC_PER_MINUTE + 1 + 2 * USEC_PER_HOUR);
         driver_free(d);
 }
@@ -399,7 +399,7 @@ static void an_update_of_the_period_keeps_the_phase_but_is_never_due_before_now(
         driver_advance(d, 30 * USEC_PER_MINUTE);
         spec.trigger.period_usec = 40 * USEC_PER_MINUTE;
         driver_register(d, spec, IF_EXISTS_UPDATE);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == registered + 40 * USEC_PER_MINUTE);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == registered + 40 * USEC_PER_MINUTE);
         spec.trigger.period_usec = 10 * USEC_PER_MINUTE;
         d->hold_commits = true;
         driver_register(d, spec, IF_EXISTS_UPDATE);
@@ -407,7 +407,7 @@ static void an_update_of_the_period_keeps_the_phase_but_is_never_due_before_now(
         driver_settle(d);
         /* Due at once, as one firing and not as three. */
         assert_int_equal(driver_last_run(d)->count, 1);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == d->now.boot_usec + 10 * USEC_PER_MINUTE);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == d->now.boot_usec + 10 * USEC_PER_MINUTE);
         driver_free(d);
 }
 
@@ -415,13 +415,13 @@ static void an_update_of_anything_else_keeps_the_phase(void **state)
 {
         Driver *d = driver_new_with_package();
         Uuid id = driver_must_register(d, driver_spec("a"));
-        uint64_t due = driver_info(d, id).next_earliest_boot_usec;
+        uint64_t due = driver_info(d, id).triggers[0].next_earliest_boot_usec;
         TaskSpec spec = driver_spec("a");
 
         driver_advance(d, 30 * USEC_PER_MINUTE);
         spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
         driver_register(d, spec, IF_EXISTS_UPDATE);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == due);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == due);
         driver_free(d);
 }
 
@@ -435,7 +435,7 @@ static void an_update_of_the_kind_of_trigger_begins_a_new_phase_and_listens_else
         driver_advance(d, USEC_PER_DAY);
         assert_int_equal(d->n_launched, 0);
         driver_register(d, driver_spec("a"), IF_EXISTS_UPDATE);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
         driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
         assert_int_equal(d->n_launched, 0);
         driver_free(d);

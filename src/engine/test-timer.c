@@ -16,7 +16,7 @@ static void a_timer_keeps_its_phase_however_late_it_is_woken(void **state)
         d->now.boot_usec += USEC_PER_HOUR + 25 * USEC_PER_MINUTE;
         driver_feed(d, (Event){ .type = EVENT_TICK });
         assert_int_equal(d->n_runs, 1);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == start + 2 * USEC_PER_HOUR);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == start + 2 * USEC_PER_HOUR);
         driver_free(d);
 }
 
@@ -51,7 +51,7 @@ static void without_catch_up_a_late_time_is_skipped_and_leaves_no_record(void **
         driver_feed(d, (Event){ .type = EVENT_TICK });
         assert_int_equal(d->n_launched, 0);
         assert_int_equal(d->n_ended, 0);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == start + 6 * USEC_PER_HOUR);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == start + 6 * USEC_PER_HOUR);
         driver_free(d);
 }
 
@@ -194,15 +194,15 @@ static void a_clock_step_changes_nothing_for_anchors_of_this_boot(void **state)
 {
         Driver *d = driver_new_with_package();
         Uuid id = driver_must_register(d, driver_spec("a"));
-        uint64_t due = driver_info(d, id).next_earliest_boot_usec;
+        uint64_t due = driver_info(d, id).triggers[0].next_earliest_boot_usec;
 
         d->now.real_usec += 1000 * USEC_PER_DAY;
         driver_feed(d, (Event){ .type = EVENT_CLOCK_STEPPED });
         assert_int_equal(d->n_launched, 0);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == due);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == due);
         d->now.real_usec -= 2000 * USEC_PER_DAY;
         driver_feed(d, (Event){ .type = EVENT_CLOCK_STEPPED });
-        assert_true(driver_info(d, id).next_earliest_boot_usec == due);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == due);
         driver_free(d);
 }
 
@@ -214,13 +214,13 @@ static void after_a_reboot_elapsed_time_follows_the_wall_clock_until_the_first_f
         driver_advance(d, 10 * USEC_PER_MINUTE);
         d->now.real_usec += 20 * USEC_PER_MINUTE; /* the machine was off */
         driver_restart(d, true);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == d->now.boot_usec + 30 * USEC_PER_MINUTE);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == d->now.boot_usec + 30 * USEC_PER_MINUTE);
         /* The clock was wrong: it was an hour and a half. */
         d->now.real_usec += 60 * USEC_PER_MINUTE;
         d->run = RUN_MODE_COMPLETE;
         driver_feed(d, (Event){ .type = EVENT_CLOCK_STEPPED });
         assert_int_equal(d->n_history, 1);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == d->now.boot_usec + 30 * USEC_PER_MINUTE);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == d->now.boot_usec + 30 * USEC_PER_MINUTE);
         d->now.real_usec += 60 * USEC_PER_MINUTE;
         driver_feed(d, (Event){ .type = EVENT_CLOCK_STEPPED });
         assert_int_equal(d->n_history, 1);
@@ -235,7 +235,7 @@ static void a_wall_clock_that_went_back_over_a_reboot_starts_the_interval_again(
         driver_advance(d, 10 * USEC_PER_MINUTE);
         d->now.real_usec = 5 * USEC_PER_DAY; /* 1970 */
         driver_restart(d, true);
-        assert_true(driver_info(d, id).next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
+        assert_true(driver_info(d, id).triggers[0].next_earliest_boot_usec == d->now.boot_usec + USEC_PER_HOUR);
         driver_free(d);
 }
 

@@ -66,7 +66,7 @@ void timer_arm(Engine *e, Task *task, uint64_t delay_usec)
 {
         uint64_t key;
 
-        if (task->one_shot && task->spent) {
+        if (trigger_is_spent(e, trigger_task(e, task))) {
                 timer_disarm(e, task);
                 return;
         }
@@ -134,17 +134,19 @@ void timer_keep_phase(const Engine *e, Task *task, const Task *old)
         task->foreign = false;
 }
 
-static void move_anchor(Task *task, const Schedule *schedule, uint64_t k)
+static void move_anchor(Engine *e, Task *task, const Schedule *schedule, uint64_t k)
 {
+        trigger_task(e, task)->state_dirty = true;
         task->anchor_boot_usec = schedule_earliest(schedule, k);
         task->anchor_real_usec = schedule_nominal(schedule, k);
         task->foreign = false;
-        task->state_dirty = true;
 }
 
-void timer_fire(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first, uint64_t count)
+void timer_fire(Engine *e, Task *trigger, const Undo *undo, uint64_t scheduled, uint64_t first, uint64_t count)
 {
+        Task *task = trigger_task(e, trigger);
         Firing firing = {
+                .trigger = trigger,
                 .fired_by = FIRED_BY_TIMER,
                 .number = scheduled,
                 .scheduled_real_usec = scheduled,
@@ -154,7 +156,6 @@ void timer_fire(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uin
         };
         TaskArgs args = { .firing = &firing };
 
-        task->spent = true;
         task_dispatch(e, task, TASK_FIRE, &args);
         if (args.accepted == ACCEPTED_NOT_OVERLAP)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_OVERLAP);
@@ -162,9 +163,10 @@ void timer_fire(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uin
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_QUOTA);
 }
 
-void timer_skip(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uint64_t first)
+void timer_skip(Engine *e, Task *trigger, const Undo *undo, uint64_t scheduled, uint64_t first)
 {
         Firing firing = {
+                .trigger = trigger,
                 .fired_by = FIRED_BY_TIMER,
                 .number = scheduled,
                 .scheduled_real_usec = scheduled,
@@ -173,15 +175,26 @@ void timer_skip(Engine *e, Task *task, const Undo *undo, uint64_t scheduled, uin
                 .undo = *undo,
         };
 
-        if (!task->one_shot)
-                return;
-        task->spent = true;
-        firing_record(e, task, &firing, OUTCOME_EXPIRED, DETAIL_NONE);
+        if (trigger->one_shot)
+                firing_record(e, trigger_task(e, trigger), &firing, OUTCOME_EXPIRED, DETAIL_NONE);
 }
 
-void timer_skip_next(Engine *e, Task *task, uint64_t scheduled)
+void timer_fired(Engine *e, Task *trigger)
 {
-        firing_skip(e, task, &(Firing){
+        Task *task = trigger_task(e, trigger);
+
+        if (task->state != TASK_REGISTERED && task->state != TASK_UPDATING)
+                timer_disarm(e, trigger);
+        else if (trigger_is_spent(e, task))
+                trigger_disarm_all(e, task);
+        else
+                timer_arm(e, trigger, 0);
+}
+
+void timer_skip_next(Engine *e, Task *trigger, uint64_t scheduled)
+{
+        firing_skip(e, trigger_task(e, trigger), &(Firing){
+                .trigger = trigger,
                 .fired_by = FIRED_BY_TIMER,
                 .number = scheduled,
                 .scheduled_real_usec = scheduled,
@@ -192,18 +205,18 @@ void timer_skip_next(Engine *e, Task *task, uint64_t scheduled)
 
 static void fire_once(Engine *e, Task *task, const Schedule *schedule, uint64_t first, uint64_t last)
 {
-        Undo undo = firing_undo(task);
+        Undo undo = firing_undo(e, task);
 
-        move_anchor(task, schedule, last);
+        move_anchor(e, task, schedule, last);
         timer_fire(e, task, &undo, schedule_nominal(schedule, last), schedule_nominal(schedule, first),
                    last - first + 1);
 }
 
 static void skip(Engine *e, Task *task, const Schedule *schedule, uint64_t k)
 {
-        Undo undo = firing_undo(task);
+        Undo undo = firing_undo(e, task);
 
-        move_anchor(task, schedule, k);
+        move_anchor(e, task, schedule, k);
         timer_skip(e, task, &undo, schedule_nominal(schedule, k), schedule_nominal(schedule, 1));
 }
 
@@ -212,10 +225,12 @@ static void fire_task(Engine *e, Task *task)
 {
         Schedule schedule = timer_schedule(e, task);
         ScheduleDue due = schedule_due(&schedule, e->now.boot_usec);
+        /* What another trigger of the task was due for may come between. */
+        bool several = trigger_count(e, trigger_task(e, task)) > 1;
 
-        if (due.k_due > 0 && task->skip_next) {
+        if (due.k_due > 0 && trigger_task(e, task)->skip_next) {
                 /* What is due behind that time is another piece of work. */
-                move_anchor(task, &schedule, 1);
+                move_anchor(e, task, &schedule, 1);
                 timer_skip_next(e, task, schedule_nominal(&schedule, 1));
         } else if (due.k_due > 0) {
                 if (due.first == 0)
@@ -224,23 +239,20 @@ static void fire_task(Engine *e, Task *task)
                         fire_once(e, task, &schedule, due.first, due.last);
                 for (uint64_t k = due.first; due.each && k <= due.last; k++) {
                         fire_once(e, task, &schedule, k, k);
-                        if (e->work == 0)
+                        if (e->work == 0 || several)
                                 break;
                         if (k < due.last)
                                 e->work--;
                 }
         }
-        if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING)
-                timer_arm(e, task, 0);
-        else
-                timer_disarm(e, task);
+        timer_fired(e, task);
 }
 
 void timer_fire_due(Engine *e)
 {
         while (e->work > 0 && timer_is_due(e)) {
                 e->work--;
-                fire_task(e, task_get(e, e->timers.values[0]));
+                fire_task(e, task_get(e, trigger_first_due(e, &e->timers)));
         }
         dates_fire_due(e);
 }

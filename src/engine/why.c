@@ -134,12 +134,27 @@ static void add_pending(const Engine *e, const Run *run, List *list)
         add_limits(e, run, list);
 }
 
+static void add_waiting(const Engine *e, const Task *task, const Task *trigger, List *list)
+{
+        uint64_t since = task->last_number > 0 ? trigger->anchor_real_usec : task->registered_real_usec;
+        Why *why = add(list, spec_is_timer(trigger) ? WHY_WAITING_FOR_TIME : WHY_WAITING_FOR_TRIGGER, since);
+        Schedule schedule;
+
+        why->trigger = (uint8_t)trigger->place;
+        if (!spec_is_timer(trigger))
+                return;
+        if (spec_is_calendar(trigger)) {
+                why->until_real_usec = dates_next_usec(e, trigger);
+                return;
+        }
+        schedule = timer_schedule(e, trigger);
+        why->until_boot_usec = (uint64_t)MAX(schedule_earliest(&schedule, 1), (int64_t)0);
+        why->latest_boot_usec = (uint64_t)MAX(schedule_latest(&schedule, 1), (int64_t)0);
+}
+
 static void add_idle(const Engine *e, const Task *task, List *list)
 {
         const Extra *extra = task_extra(e, task);
-        uint64_t since = task->last_number > 0 ? task->anchor_real_usec : task->registered_real_usec;
-        Schedule schedule;
-        Why *why;
 
         if (task->paused)
                 add(list, WHY_PAUSED, extra ? extra->paused_real_usec : 0);
@@ -147,18 +162,8 @@ static void add_idle(const Engine *e, const Task *task, List *list)
                 add(list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
         if (task->skip_next)
                 add(list, WHY_SKIP_NEXT, 0);
-        if (!spec_is_timer(task)) {
-                add(list, WHY_WAITING_FOR_TRIGGER, since);
-                return;
-        }
-        why = add(list, WHY_WAITING_FOR_TIME, since);
-        if (spec_is_calendar(task)) {
-                why->until_real_usec = dates_next_usec(e, task);
-                return;
-        }
-        schedule = timer_schedule(e, task);
-        why->until_boot_usec = (uint64_t)MAX(schedule_earliest(&schedule, 1), (int64_t)0);
-        why->latest_boot_usec = (uint64_t)MAX(schedule_latest(&schedule, 1), (int64_t)0);
+        for (uint32_t i = 0; i < trigger_count(e, task); i++)
+                add_waiting(e, task, trigger_get(e, task, i), list);
 }
 
 size_t engine_get_why(const Engine *e, Uuid id, Why reasons[static ENGINE_WHY_MAX])

@@ -29,6 +29,11 @@ static void copy_task(World *w, Act *a, const TaskRow *row)
         a->task.spec.group = intern(w, row->spec.group);
         a->task.spec.options = intern(w, row->spec.options);
         a->task.spec.trigger.text = intern(w, row->spec.trigger.text);
+        a->task.spec.more = own_triggers(w, row->spec.more, row->spec.n_more);
+        if (row->spec.n_more > 0) {
+                sim_check(w, row->more_anchors, "12", "the store is told of some of the anchors only");
+                a->task.more_anchors = own(w, row->more_anchors, row->spec.n_more * sizeof *row->more_anchors);
+        }
 }
 
 static void copy_pending(World *w, Act *a, const PendingRow *row)

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "world.h"
+#include "model.h"
 
 const char *short_id(Uuid id)
 {
@@ -45,18 +45,27 @@ void history_note(World *w, const char *format, ...)
         putchar('\n');
 }
 
+static void print_trigger(const Trigger *t, size_t place)
+{
+        printf("%s%s", place > 0 ? " or " : "", name_of(TERM_TRIGGER, t->kind));
+        if (t->system_type)
+                printf(" %s", name_of(TERM_SYSTEM, t->system_type));
+        if (t->text)
+                printf(" '%s'", t->text);
+        if (t->period_usec)
+                printf(" every %g s window %g s", (double)t->period_usec / USEC_PER_SEC,
+                       (double)t->window_usec / USEC_PER_SEC);
+        if (t->one_shot)
+                printf(" one-shot");
+}
+
 static void print_spec(const TaskSpec *s)
 {
-        printf("%s/%s %s", s->package, s->name, name_of(TERM_TRIGGER, s->trigger.kind));
-        if (s->trigger.system_type)
-                printf(" %s", name_of(TERM_SYSTEM, s->trigger.system_type));
-        if (s->trigger.text)
-                printf(" '%s'", s->trigger.text);
-        if (s->trigger.period_usec)
-                printf(" every %g s window %g s", (double)s->trigger.period_usec / USEC_PER_SEC,
-                       (double)s->trigger.window_usec / USEC_PER_SEC);
-        printf("%s class %s overlap=%s catch-up=%s rerun=%s retry=%u/%g s limit=%g s expires=%g s deadline=%g s",
-               s->trigger.one_shot ? " one-shot" : "", short_id(s->clsid), name_of(TERM_OVERLAP, s->overlap),
+        printf("%s/%s ", s->package, s->name);
+        for (size_t i = 0; i <= s->n_more; i++)
+                print_trigger(trigger_of(s, i), i);
+        printf(" class %s overlap=%s catch-up=%s rerun=%s retry=%u/%g s limit=%g s expires=%g s deadline=%g s",
+               short_id(s->clsid), name_of(TERM_OVERLAP, s->overlap),
                name_of(TERM_CATCH_UP, s->catch_up), name_of(TERM_RERUN, s->rerun), s->retry_max,
                (double)s->retry_backoff_usec / USEC_PER_SEC, (double)s->time_limit_usec / USEC_PER_SEC,
                (double)s->expires_usec / USEC_PER_SEC, (double)s->deadline_usec / USEC_PER_SEC);

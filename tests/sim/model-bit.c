@@ -20,6 +20,14 @@ static void store_bit(World *w, MTask *t)
         t->commit = a->effect.store.commit;
 }
 
+static bool fires_by_itself(const TaskSpec *spec)
+{
+        for (size_t i = 0; i <= spec->n_more; i++)
+                if (!trigger_is_requested(trigger_of(spec, i)->kind))
+                        return true;
+        return false;
+}
+
 bool model_try_bit(World *w, EventType type, Uuid id, bool on, uint64_t token)
 {
         MTask *t = model_task(w->model, id);
@@ -30,7 +38,7 @@ bool model_try_bit(World *w, EventType type, Uuid id, bool on, uint64_t token)
         }
         if (t->state != T_REGISTERED)
                 return false;
-        if (type == EVENT_SKIP && on && trigger_is_requested(t->spec.trigger.kind)) {
+        if (type == EVENT_SKIP && on && !fires_by_itself(&t->spec)) {
                 expect_reply(w, "4.7", token, ERROR_NOTHING_TO_SKIP);
                 return true;
         }

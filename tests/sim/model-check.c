@@ -57,7 +57,8 @@ static const char *differs(World *w, const MFiring *f)
         if (p->row.count != f->count || p->row.scheduled_real_usec != f->scheduled_real ||
             p->row.first_scheduled_real_usec != f->first_real)
                 return "has a row with another count or schedule";
-        if (p->row.accepted_real_usec != f->accepted_real || p->row.fired_by != f->fired_by)
+        if (p->row.accepted_real_usec != f->accepted_real || p->row.fired_by != f->fired_by ||
+            p->row.trigger != f->trigger)
                 return "has a row with another origin";
         if (p->row.forced != f->forced || p->row.rerun != f->rerun)
                 return "has a row with other flags";
@@ -80,12 +81,17 @@ static const char *task_differs(World *w, MTask *t)
                 return "has a row with another skip";
         if (row->last_number != t->last_number)
                 return "has a row with another last number";
-        if (is_timer(&t->spec) && t->state == T_REGISTERED && !t->skipped &&
-            !uuid_is_null(row->anchor.boot_id) && row->anchor.boot_usec != t->anchor.boot_usec)
-                return "has a row with another anchor on the boot clock";
-        if (is_timer(&t->spec) && t->state == T_REGISTERED && !t->skipped &&
-            row->anchor.real_usec != t->anchor.real_usec)
-                return "has a row with another anchor on the wall clock";
+        for (size_t i = 0; i <= t->spec.n_more && t->state == T_REGISTERED; i++) {
+                const Anchor *anchor = i == 0 ? &row->anchor : &row->more_anchors[i - 1];
+                const MTrigger *trigger = &t->triggers[i];
+
+                if (!is_timer(trigger_of(&t->spec, i)) || trigger->skipped)
+                        continue;
+                if (!uuid_is_null(anchor->boot_id) && anchor->boot_usec != trigger->anchor.boot_usec)
+                        return "has a row with another anchor on the boot clock";
+                if (anchor->real_usec != trigger->anchor.real_usec)
+                        return "has a row with another anchor on the wall clock";
+        }
         return NULL;
 }
 
@@ -248,10 +254,30 @@ static void check_ledger(World *w)
 
 /* ---- queries ---- */
 
+static void check_trigger(World *w, const MTask *t, size_t place, const TriggerInfo *info)
+{
+        uint64_t earliest = USEC_INFINITY, latest = USEC_INFINITY, real = USEC_INFINITY;
+        const Trigger *trigger = trigger_of(&t->spec, place);
+
+        if (timer_armed(w->model, t, place) && is_calendar(trigger)) {
+                real = calendar_next_real(w, t, place);
+        } else if (timer_armed(w->model, t, place)) {
+                int64_t next = t->triggers[place].base + (int64_t)trigger->period_usec;
+
+                earliest = MAX(next, 0);
+                latest = MAX(next + (int64_t)timer_window(trigger), 0);
+        }
+        sim_check(w, info->next_real_usec == real, "3.9",
+                  "trigger %zu of task %s/%s comes at %" PRIu64 "; expected: %" PRIu64, place, t->spec.package,
+                  t->spec.name, info->next_real_usec, real);
+        sim_check(w, info->next_earliest_boot_usec == earliest && info->next_latest_boot_usec == latest, "3.1",
+                  "trigger %zu of task %s/%s is due %" PRIu64 " to %" PRIu64 "; expected: %" PRIu64 " to %" PRIu64,
+                  place, t->spec.package, t->spec.name, info->next_earliest_boot_usec, info->next_latest_boot_usec,
+                  earliest, latest);
+}
+
 static void check_task(World *w, MTask *t, const TaskInfo *info)
 {
-        uint64_t earliest = USEC_INFINITY, latest = USEC_INFINITY;
-
         sim_check(w, info->n_pending == count_queue(w->model, t, true) && info->n_live == count_live(w->model, t),
                   "4.3", "task %s/%s has %u pending and %u live; expected: %zu and %zu", t->spec.package, t->spec.name,
                   info->n_pending, info->n_live, count_queue(w->model, t, true), count_live(w->model, t));
@@ -265,23 +291,10 @@ static void check_task(World *w, MTask *t, const TaskInfo *info)
                   (info->row.last_number == t->last_number || t->state == T_UNREGISTERING), "3.5",
                   "task %s has last number %" PRIu64 "; expected: %" PRIu64, short_id(t->id), info->row.last_number,
                   t->last_number);
-        if (t->state != T_UNREGISTERING && is_calendar(&t->spec)) {
-                uint64_t next = timer_armed(t) ? calendar_next_real(w, t) : USEC_INFINITY;
-
-                sim_check(w, info->next_real_usec == next, "3.9",
-                          "task %s/%s comes at %" PRIu64 "; expected: %" PRIu64, t->spec.package, t->spec.name,
-                          info->next_real_usec, next);
-        } else if (timer_armed(t)) {
-                int64_t next = t->base + (int64_t)t->spec.trigger.period_usec;
-
-                earliest = MAX(next, 0);
-                latest = MAX(next + (int64_t)timer_window(&t->spec), 0);
-        }
-        if (t->state != T_UNREGISTERING)
-                sim_check(w, info->next_earliest_boot_usec == earliest && info->next_latest_boot_usec == latest, "3.1",
-                          "task %s/%s is due %" PRIu64 " to %" PRIu64 "; expected: %" PRIu64 " to %" PRIu64,
-                          t->spec.package, t->spec.name, info->next_earliest_boot_usec, info->next_latest_boot_usec,
-                          earliest, latest);
+        sim_check(w, info->row.spec.n_more == t->spec.n_more, "3.10", "task %s has %u further triggers; expected: %u",
+                  short_id(t->id), info->row.spec.n_more, t->spec.n_more);
+        for (size_t i = 0; i <= t->spec.n_more && t->state != T_UNREGISTERING; i++)
+                check_trigger(w, t, i, &info->triggers[i]);
 }
 
 static void check_tasks(World *w)
@@ -321,13 +334,27 @@ static void check_runs(World *w)
                           short_id(r->run), r->package, r->name, term_name(TERM_RUN_STATE, r->state), r->attempt,
                           r->server, r->unconfirmed ? " unconfirmed" : "", term_name(TERM_RUN_STATE, f->state),
                           f->attempts, f->server, f->unconfirmed ? " unconfirmed" : "");
-                sim_check(w, r->count == f->count && r->number == f->number && r->fired_by == f->fired_by, "4.4",
-                          "run %s has count %u; expected: %u", short_id(r->run), r->count, f->count);
+                sim_check(w,
+                          r->count == f->count && r->number == f->number && r->fired_by == f->fired_by &&
+                                  r->trigger.kind == trigger_of(&f->task->spec, f->trigger)->kind,
+                          "4.4", "run %s has count %u and is of a %s; expected: %u, %s", short_id(r->run), r->count,
+                          term_name(TERM_TRIGGER, r->trigger.kind), f->count,
+                          term_name(TERM_TRIGGER, trigger_of(&f->task->spec, f->trigger)->kind));
                 sim_check(w, f->state != RUN_STOPPING || r->reason == f->reason, "6.3",
                           "run %s stops for %s; expected: %s", short_id(r->run), term_name(TERM_REASON, r->reason),
                           term_name(TERM_REASON, f->reason));
         }
         sim_check(w, n == m->n_firings, "6", "there are %zu runs; expected: %zu", n, m->n_firings);
+}
+
+static void check_watched(World *w, const MTask *t)
+{
+        for (size_t i = 0; i <= t->spec.n_more && !t->forgotten; i++) {
+                const Trigger *trigger = trigger_of(&t->spec, i);
+
+                sim_check(w, trigger->kind != TRIGGER_STORAGE_CONTENT_CHANGED || w->watched & WATCH_BIT(trigger->text),
+                          "4.2", "the files of %s are not watched", t->spec.name);
+        }
 }
 
 /* What the sensors are asked to watch: nothing that a registration needs may be missing. */
@@ -341,26 +368,25 @@ static void check_needs(World *w)
         };
         EngineNeeds needs = engine_get_needs(w->engine);
 
-        for (size_t i = 0; i < w->model->n_tasks; i++) {
-                const MTask *t = w->model->tasks[i];
+        for (size_t j = 0; j < w->model->n_tasks; j++) {
+                const MTask *t = w->model->tasks[j];
                 uint32_t wanted = t->spec.conditions;
 
-                if (t->spec.trigger.kind == TRIGGER_MAINTENANCE)
+                if (has_trigger(&t->spec, TRIGGER_MAINTENANCE))
                         wanted |= CONDITION_BIT(CONDITION_ON_AC_POWER);
-                if (t->spec.trigger.kind == TRIGGER_LOGIN)
+                if (has_trigger(&t->spec, TRIGGER_LOGIN))
                         wanted |= CONDITION_BIT(CONDITION_SESSION_CONNECTED);
-                for (size_t k = 0; t->spec.trigger.kind == TRIGGER_SYSTEM && k < ELEMENTSOF(edges); k++)
-                        if (edges[k][0] == t->spec.trigger.system_type)
-                                wanted |= CONDITION_BIT(edges[k][1]);
+                for (size_t i = 0; i <= t->spec.n_more; i++)
+                        for (size_t k = 0; k < ELEMENTSOF(edges); k++)
+                                if (trigger_of(&t->spec, i)->kind == TRIGGER_SYSTEM &&
+                                    edges[k][0] == trigger_of(&t->spec, i)->system_type)
+                                        wanted |= CONDITION_BIT(edges[k][1]);
                 sim_check(w, (needs.conditions & wanted) == wanted, "5.3", "watched: %x; expected: %x of %s",
                           needs.conditions, wanted, t->spec.name);
         }
         /* What is left of a registration goes with its last outcome. */
         for (size_t i = 0; i < w->model->n_tasks; i++)
-                if (w->model->tasks[i]->spec.trigger.kind == TRIGGER_STORAGE_CONTENT_CHANGED &&
-                    !w->model->tasks[i]->forgotten)
-                        sim_check(w, w->watched & WATCH_BIT(w->model->tasks[i]->spec.trigger.text), "4.2",
-                                  "the files of %s are not watched", w->model->tasks[i]->spec.name);
+                check_watched(w, w->model->tasks[i]);
         sim_check(w, w->model->n_tasks > 0 || w->watched == 0, "4.2", "files are watched without a registration");
         sim_check(w, w->model->n_tasks > 0 || !engine_is_quiet(w->engine) ||
                              engine_get_counts(w->engine).n_unstored > 0 || needs.conditions == 0, "5.3",
@@ -422,7 +448,9 @@ static uint32_t expected_reasons(World *w, MTask *t, uint32_t *ret_allowed)
                         *ret_allowed |= 1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED;
                 codes |= gates & ~maybe;
         } else if (t->state != T_UNREGISTERING) {
-                codes |= 1u << (is_timer(&t->spec) ? WHY_WAITING_FOR_TIME : WHY_WAITING_FOR_TRIGGER);
+                for (size_t i = 0; i <= t->spec.n_more; i++)
+                        codes |= 1u << (is_timer(trigger_of(&t->spec, i)) ? WHY_WAITING_FOR_TIME
+                                                                          : WHY_WAITING_FOR_TRIGGER);
                 codes |= t->skip ? 1u << WHY_SKIP_NEXT : 0;
         }
         *ret_allowed |= codes;
@@ -527,170 +555,4 @@ void model_check(World *w)
         check_ledger(w);
         check_why(w);
         check_confirmed(w);
-}
-
-/* ---- wake-ups ---- */
-
-/* A wake-up must not come before any low, and must come at the latest at every high. */
-typedef struct Wake {
-        uint64_t low, high;
-        const char *why_low, *why_high;
-        bool free;              /* something that the page does not date */
-} Wake;
-
-static void may_wake(Wake *wake, const char *why, uint64_t low)
-{
-        if (low < wake->low) {
-                wake->low = low;
-                wake->why_low = why;
-        }
-}
-
-static void must_wake(Wake *wake, const char *why, uint64_t low, uint64_t high)
-{
-        may_wake(wake, why, low);
-        if (high < wake->high) {
-                wake->high = high;
-                wake->why_high = why;
-        }
-}
-
-static void wake_for_head(World *w, MTask *t, MFiring *f, Wake *boot)
-{
-        Model *m = w->model;
-        const TaskSpec *s = &t->spec;
-        const MClass *c = model_class(m, s);
-        uint32_t codes;
-
-        model_gate(w, f, &codes);
-        if (w->now.boot_usec < c->high)
-                must_wake(boot, "back-off", c->low,
-                          codes & ~(1u << WHY_BACKING_OFF | 1u << WHY_QUARANTINED) ? USEC_INFINITY : c->high);
-        if (w->now.boot_usec < f->retry_boot)
-                must_wake(boot, "retry", f->retry_boot,
-                          codes & ~(1u << WHY_WAITING_FOR_RETRY) ? USEC_INFINITY : f->retry_boot);
-}
-
-static void wake_for_timer(const MTask *t, Wake *boot)
-{
-        int64_t earliest = t->base + (int64_t)t->spec.trigger.period_usec;
-        int64_t latest = earliest + (int64_t)timer_window(&t->spec);
-
-        must_wake(boot, "timer", MAX(earliest, (int64_t)t->hold_boot), MAX(latest, (int64_t)t->hold_boot));
-}
-
-static void wake_boot(World *w, Wake *boot)
-{
-        Model *m = w->model;
-
-        boot->free = m->loose_until || w->now.boot_usec <= m->free_until;
-        for (size_t i = 0; i < m->n_tasks; i++)
-                if (timer_armed(m->tasks[i]) && !is_calendar(&m->tasks[i]->spec))
-                        wake_for_timer(m->tasks[i], boot);
-        /* The end of a back-off, and of a start window, is watched whether somebody waits for it still or not. */
-        for (size_t i = 0; i < N_PACKAGES; i++)
-                for (size_t j = 0; j < m->n_starts[i]; j++)
-                        may_wake(boot, "start window",
-                                 MAX(w->now.boot_usec, m->starts[i][j] + w->limits.start_window_usec));
-        for (size_t i = 0; i < N_PACKAGES; i++)
-                for (size_t j = 0; j <= N_CLASSES; j++)
-                        if (m->classes[i][j].high > w->now.boot_usec)
-                                may_wake(boot, "back-off", m->classes[i][j].low);
-        for (size_t i = 0; i < m->n_tasks; i++)
-                if (m->tasks[i]->command_class.high > w->now.boot_usec)
-                        may_wake(boot, "back-off", m->tasks[i]->command_class.low);
-        for (size_t i = 0; i < m->n_firings; i++) {
-                MFiring *f = m->firings[i];
-                uint64_t expiry = f->accepted_boot + (int64_t)f->expires_usec;
-
-                if (!is_live(f) && (f->task->spec.overlap == OVERLAP_PARALLEL || model_head(m, f->task) == f))
-                        wake_for_head(w, f->task, f, boot);
-                if (!is_live(f) && f->deadline_usec &&
-                    f->accepted_boot + (int64_t)f->deadline_usec > (int64_t)w->now.boot_usec)
-                        may_wake(boot, "deadline", f->accepted_boot + (int64_t)f->deadline_usec);
-                if (!is_live(f) && w->now.boot_usec < f->retry_boot)
-                        may_wake(boot, "retry", f->retry_boot);
-                if (!is_live(f) && f->expires_usec && !f->promised)
-                        must_wake(boot, "expiry", expiry, expiry);
-        }
-}
-
-static void wake_real(World *w, Wake *real)
-{
-        Model *m = w->model;
-
-        for (size_t i = 0; i < m->n_tasks; i++) {
-                const MTask *t = m->tasks[i];
-                uint64_t next;
-
-                if (!timer_armed(t) || !is_calendar(&t->spec))
-                        continue;
-                next = calendar_next_real(w, t);
-                if (next != USEC_INFINITY)
-                        must_wake(real, "calendar", next,
-                                  MAX(next, w->now.real_usec + usec_sub(t->hold_boot, w->now.boot_usec)));
-        }
-}
-
-static void wake_mono(World *w, Wake *mono)
-{
-        Model *m = w->model;
-        uint64_t loss;
-        uint8_t reason;
-
-        for (size_t i = 0; i < m->n_firings; i++) {
-                const MFiring *f = m->firings[i];
-
-                if (f->unconfirmed && f->state != RUN_STOPPING)
-                        must_wake(mono, "unconfirmed", f->unconfirmed_mono, f->unconfirmed_mono);
-                if (f->state == RUN_STARTING && f->sent)
-                        must_wake(mono, "acknowledgement", f->ack_mono, f->ack_mono);
-                if (f->state == RUN_RUNNING)
-                        must_wake(mono, "time limit", f->limit_mono, f->limit_mono);
-                if (f->state == RUN_STOPPING && f->given_grace)
-                        mono->free = true;
-                else if (f->state == RUN_STOPPING)
-                        must_wake(mono, "grace", f->grace_mono, f->grace_mono);
-                loss = model_loss(w, f, &reason);
-                must_wake(mono, "condition loss", loss, loss);
-                /* A deadline that passed meanwhile takes no alarm back. */
-                for (int c = 0; c < CONDITION_MAX && f->state == RUN_RUNNING; c++)
-                        if (((f->watched | f->watched_power) & CONDITION_BIT(c)) && m->level[c] != 1)
-                                may_wake(mono, "condition loss",
-                                         MAX(m->level_mono[c], f->running_mono) + 2 * USEC_PER_SEC);
-        }
-        for (size_t i = 0; i < m->n_servers; i++) {
-                const MServer *s = &m->servers[i];
-
-                must_wake(mono, "kill", s->kill_mono, s->kill_mono);
-                if (s->state == S_LAUNCHING && s->launched && s->class_mono)
-                        must_wake(mono, "class registration", s->class_mono, s->class_mono);
-                else if (s->state == S_UP && s->class_mono)
-                        may_wake(mono, "class registration", s->class_mono);
-        }
-}
-
-static void check_wake(World *w, const char *clock, uint64_t at, const Wake *wake)
-{
-        sim_check(w, at <= wake->high, "3.6, I8", "the engine sleeps until %" PRIu64 " %s; due at %" PRIu64 ": %s", at,
-                  clock, wake->high, wake->why_high);
-        sim_check(w, wake->free || at >= wake->low, "3.6, I8",
-                  "the engine wants to be woken at %" PRIu64 " %s for nothing; "
-                  "the first that may be due is at %" PRIu64 ": %s",
-                  at, clock, wake->low, wake->why_low);
-}
-
-void model_check_wake(World *w)
-{
-        EngineTime wake = engine_next_wake(w->engine);
-        Wake boot = { .low = USEC_INFINITY, .high = USEC_INFINITY, .why_low = "nothing" }, mono = boot, real = boot;
-
-        wake_boot(w, &boot);
-        wake_mono(w, &mono);
-        wake_real(w, &real);
-        if (w->model->shutting_down)
-                return;
-        check_wake(w, "boot", wake.boot_usec, &boot);
-        check_wake(w, "wall clock", wake.real_usec, &real);
-        check_wake(w, "mono", wake.mono_usec, &mono);
 }

@@ -6,24 +6,23 @@
 
 #include "model.h"
 
-uint64_t timer_window(const TaskSpec *spec)
+uint64_t timer_window(const Trigger *trigger)
 {
-        return spec->trigger.kind == TRIGGER_INTERVAL ? spec->trigger.window_usec : 15 * USEC_PER_MINUTE;
+        return trigger->kind == TRIGGER_INTERVAL ? trigger->window_usec : 15 * USEC_PER_MINUTE;
 }
 
-static bool can_fire(const MTask *t)
+static bool can_fire(Model *m, const MTask *t)
 {
-        return !t->forgotten && (t->state == T_REGISTERED || t->state == T_UPDATING) &&
-                !(t->spec.trigger.one_shot && t->fired);
+        return !t->forgotten && (t->state == T_REGISTERED || t->state == T_UPDATING) && !is_spent(m, t);
 }
 
-bool timer_armed(const MTask *t)
+bool timer_armed(Model *m, const MTask *t, size_t place)
 {
-        return can_fire(t) && is_timer(&t->spec);
+        return is_timer(trigger_of(&t->spec, place)) && can_fire(m, t);
 }
 
 /* 3.2; m->derived is the last start or step of the wall clock. */
-void model_derive(World *w, MTask *t)
+void model_derive(World *w, MTrigger *t)
 {
         const EngineTime *derived = &w->model->derived;
 
@@ -33,32 +32,65 @@ void model_derive(World *w, MTask *t)
                 t->base = (int64_t)derived->boot_usec - (int64_t)usec_sub(derived->real_usec, t->anchor.real_usec);
 }
 
-static uint8_t overlap_of(const TaskSpec *s)
+static uint8_t overlap_of(const TaskSpec *s, size_t place)
 {
+        const Trigger *trigger = trigger_of(s, place);
+
         if (s->overlap != OVERLAP_DEFAULT)
                 return s->overlap;
-        return is_timer(s) || trigger_is_requested(s->trigger.kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
+        return is_timer(trigger) || trigger_is_requested(trigger->kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 
 typedef enum Verdict { QUEUED, MERGED, REFUSED_RUNNING, REFUSED_QUOTA } Verdict;
 
-/* What can be merged into: the newest pending firing, unless it was attempted. */
-static MFiring *newest_fresh(Model *m, const MTask *t)
+typedef struct Fire {
+        uint8_t fired_by;
+        uint8_t place;
+        uint64_t nominal; /* 0: the trigger has no schedule */
+        uint64_t first;
+        uint32_t count;
+        bool forced;
+        const void *details;
+        size_t n_details;
+} Fire;
+
+/* 4.4: what such a trigger tells belongs to its own firings. */
+static bool tells(const TaskSpec *s, size_t place)
+{
+        uint8_t kind = trigger_of(s, place)->kind;
+
+        return trigger_is_requested(kind) || kind == TRIGGER_CUSTOM_SYSTEM_EVENT || trigger_collects(kind);
+}
+
+static bool may_merge(const MFiring *f, const Fire *fire)
+{
+        const TaskSpec *s = &f->task->spec;
+
+        if (is_live(f) || f->attempts > 0)
+                return false;
+        if (fire->fired_by == FIRED_BY_MANUAL || !of_trigger(f))
+                return true;
+        return trigger_of(s, f->trigger) == trigger_of(s, fire->place) ||
+                (!tells(s, f->trigger) && !tells(s, fire->place));
+}
+
+/* What can be merged into: the newest pending firing of those that may. */
+static MFiring *newest_fresh(Model *m, const MTask *t, const Fire *fire)
 {
         for (size_t i = m->n_firings; i-- > 0;)
-                if (m->firings[i]->task == t && !is_live(m->firings[i]))
-                        return m->firings[i]->attempts == 0 ? m->firings[i] : NULL;
+                if (m->firings[i]->task == t && may_merge(m->firings[i], fire))
+                        return m->firings[i];
         return NULL;
 }
 
 /* 4.3 without its effects. */
-static Verdict overlap(World *w, MTask *t, uint8_t fired_by)
+static Verdict overlap(World *w, MTask *t, const Fire *fire)
 {
         Model *m = w->model;
-        bool fresh = newest_fresh(m, t);
+        bool fresh = newest_fresh(m, t, fire);
         bool live = count_live(m, t) > 0 || count_queue(m, t, true) > count_queue(m, t, false);
-        uint8_t policy = overlap_of(&t->spec);
-        Verdict merge = fired_by == FIRED_BY_REQUEST ? REFUSED_RUNNING : MERGED;
+        uint8_t policy = overlap_of(&t->spec, fire->place);
+        Verdict merge = fire->fired_by == FIRED_BY_REQUEST ? REFUSED_RUNNING : MERGED;
 
         switch (policy) {
         case OVERLAP_SKIP:
@@ -70,16 +102,6 @@ static Verdict overlap(World *w, MTask *t, uint8_t fired_by)
                 return fresh ? merge : QUEUED;
         }
 }
-
-typedef struct Fire {
-        uint8_t fired_by;
-        uint64_t nominal; /* 0: the trigger has no schedule */
-        uint64_t first;
-        uint32_t count;
-        bool forced;
-        const void *details;
-        size_t n_details;
-} Fire;
 
 static void put_details(MFiring *f, const Fire *fire)
 {
@@ -119,16 +141,16 @@ static MFiring *new_firing(World *w, MTask *t, const Fire *fire)
         MFiring *f = model_add_firing(w, t, next_number(t, fire));
 
         f->fired_by = fire->fired_by;
+        f->trigger = fire->place;
         f->count = fire->count;
         f->scheduled_real = fire->nominal;
         f->first_real = fire->first;
         f->forced = fire->forced;
         put_details(f, fire);
-        f->undo_fired = t->fired;
-        f->undo_fired_in_boot = t->fired_in_boot;
+        f->undo_fired_in_boot = t->triggers[f->trigger].fired_in_boot;
         f->undo_number = before;
         if (fire->fired_by != FIRED_BY_MANUAL)
-                t->fired = t->fired_in_boot = true;
+                t->triggers[f->trigger].fired_in_boot = true;
         return f;
 }
 
@@ -138,18 +160,21 @@ static void merge(MTask *t, MFiring *f, const Fire *fire)
                 f->forced = f->forced || fire->forced;
                 return;
         }
+        f->kept = f->kept || f->trigger != fire->place || f->number != t->last_number;
         next_number(t, fire);
+        f->trigger = fire->place;
         f->count += fire->count;
         f->scheduled_real = fire->nominal;
         if (f->first_real == 0)
                 f->first_real = fire->first;
-        t->fired = t->fired_in_boot = true;
+        t->triggers[fire->place].fired_in_boot = true;
         /* Somebody waits for the run id of a manual firing. */
         if (f->fired_by == FIRED_BY_MANUAL)
                 return;
+        f->fired_by = fire->fired_by;
         f->number = t->last_number;
         f->run = engine_run_id(t->id, f->number);
-        if (trigger_collects(t->spec.trigger.kind))
+        if (trigger_collects(trigger_of(&t->spec, fire->place)->kind))
                 unite(f, fire);
         else
                 put_details(f, fire);
@@ -173,141 +198,179 @@ static void cancel_live(World *w, MTask *t)
 static Verdict fire(World *w, MTask *t, const Fire *fire, MFiring **ret_firing)
 {
         Model *m = w->model;
-        Verdict v = overlap(w, t, fire->fired_by);
+        Verdict v = overlap(w, t, fire);
         MFiring *f = NULL;
 
         if (v == QUEUED)
                 f = new_firing(w, t, fire);
         else if (v == MERGED)
-                merge(t, f = newest_fresh(m, t), fire);
+                merge(t, f = newest_fresh(m, t, fire), fire);
         else if (fire->fired_by == FIRED_BY_TIMER || fire->fired_by == FIRED_BY_EVENT)
                 model_end(w, new_firing(w, t, fire), OUTCOME_NOT_STARTED, 0,
                           v == REFUSED_QUOTA ? DETAIL_QUOTA : DETAIL_OVERLAP);
-        if ((v == QUEUED || v == MERGED) && overlap_of(&t->spec) == OVERLAP_CANCEL_OTHER)
+        if ((v == QUEUED || v == MERGED) && overlap_of(&t->spec, fire->place) == OVERLAP_CANCEL_OTHER)
                 cancel_live(w, t);
         if (ret_firing)
                 *ret_firing = f;
         return v;
 }
 
-/* 4.7: the time is told of and not run. */
-static void skip_next(World *w, MTask *t, uint8_t fired_by, uint64_t at)
-{
-        Fire fire = { .fired_by = fired_by, .nominal = at, .first = at, .count = 1 };
+/* What is due of one trigger. */
+typedef struct Due {
+        MTask *task;
+        size_t place;
+        const Trigger *trigger;
+        MTrigger *state;
+} Due;
 
-        t->skip = t->skipped = false;
+/* 4.7: the time is told of and not run. */
+static void skip_next(World *w, MTask *t, size_t place, uint8_t fired_by, uint64_t at)
+{
+        Fire fire = { .fired_by = fired_by, .place = place, .nominal = at, .first = at, .count = 1 };
+
+        t->skip = t->triggers[place].skipped = false;
         model_end(w, new_firing(w, t, &fire), OUTCOME_NOT_STARTED, 0, DETAIL_SKIPPED);
 }
 
-static void fire_scheduled(World *w, MTask *t, uint64_t anchor_real, uint64_t k, uint64_t first, uint32_t count)
+static void fire_times(World *w, const Due *d, uint64_t at, uint64_t first, uint32_t count)
 {
-        uint64_t period = t->spec.trigger.period_usec;
-
-        if (timer_armed(t))
-                fire(w, t, &(Fire){ .fired_by = FIRED_BY_TIMER, .nominal = anchor_real + k * period,
-                                    .first = anchor_real + first * period, .count = count }, NULL);
-}
-
-static void fire_calendar(World *w, MTask *t, uint64_t at, uint64_t first, uint32_t count)
-{
-        if (timer_armed(t))
-                fire(w, t, &(Fire){ .fired_by = FIRED_BY_TIMER, .nominal = at, .first = first, .count = count }, NULL);
-}
-
-/* 3.3 with the times of 3.9. */
-static void due_calendar(World *w, MTask *t)
-{
-        CalendarDue d;
-        bool in_time;
-
-        calendar_due(w, t, &d);
-        if (d.count == 0)
-                return;
-        if (t->skip) {
-                t->base = w->now.boot_usec;
-                t->anchor = (Anchor){ w->boot_id, w->now.boot_usec, d.first };
-                skip_next(w, t, FIRED_BY_TIMER, d.first);
-                if (timer_armed(t))
-                        due_calendar(w, t);
-                return;
-        }
-        t->skipped = false;
-        in_time = w->now.real_usec <= d.last + USEC_PER_MINUTE;
-        t->base = w->now.boot_usec;
-        t->anchor = (Anchor){ w->boot_id, w->now.boot_usec, d.last };
-        if (t->spec.catch_up == CATCH_UP_ONE) {
-                fire_calendar(w, t, d.last, d.first, d.count);
-        } else if (in_time && (d.count == 1 || t->spec.catch_up == CATCH_UP_NONE)) {
-                fire_calendar(w, t, d.last, d.last, 1);
-        } else if (t->spec.catch_up == CATCH_UP_ALL && d.n_newest > 0) {
-                for (size_t i = 0; i < d.n_newest; i++)
-                        fire_calendar(w, t, d.newest[i], d.newest[i], 1);
-        } else {
-                t->skipped = true;
-                if (t->spec.trigger.one_shot)
-                        model_end(w, new_firing(w, t, &(Fire){ .fired_by = FIRED_BY_TIMER, .nominal = d.last,
-                                                               .first = d.first, .count = 1 }),
-                                  OUTCOME_EXPIRED, 0, DETAIL_NONE);
-        }
+        if (timer_armed(w->model, d->task, d->place))
+                fire(w, d->task, &(Fire){ .fired_by = FIRED_BY_TIMER, .place = d->place, .nominal = at, .first = first,
+                                          .count = count }, NULL);
 }
 
 /* A one-shot that was missed ends. */
-static void skip(World *w, MTask *t, uint64_t anchor_real)
+static void skip(World *w, const Due *d, uint64_t at, uint64_t first)
 {
-        uint64_t at = anchor_real + t->spec.trigger.period_usec;
+        d->state->skipped = true;
+        if (d->trigger->one_shot)
+                model_end(w, new_firing(w, d->task, &(Fire){ .fired_by = FIRED_BY_TIMER, .place = d->place,
+                                                             .nominal = at, .first = first, .count = 1 }),
+                          OUTCOME_EXPIRED, 0, DETAIL_NONE);
+}
 
-        t->skipped = true;
-        if (t->spec.trigger.one_shot)
-                model_end(
-                        w,
-                        new_firing(w, t, &(Fire){ .fired_by = FIRED_BY_TIMER, .nominal = at, .first = at, .count = 1}),
-                        OUTCOME_EXPIRED, 0, DETAIL_NONE);
+/* 3.3 with the times of 3.9. */
+static void due_calendar(World *w, const Due *due)
+{
+        uint8_t catch_up = due->task->spec.catch_up;
+        CalendarDue d;
+        bool in_time;
+
+        calendar_due(w, due->task, due->place, &d);
+        if (d.count == 0)
+                return;
+        if (due->task->skip) {
+                due->state->base = w->now.boot_usec;
+                due->state->anchor = (Anchor){ w->boot_id, w->now.boot_usec, d.first };
+                skip_next(w, due->task, due->place, FIRED_BY_TIMER, d.first);
+                return;
+        }
+        due->state->skipped = false;
+        in_time = w->now.real_usec <= d.last + USEC_PER_MINUTE;
+        due->state->base = w->now.boot_usec;
+        due->state->anchor = (Anchor){ w->boot_id, w->now.boot_usec, d.last };
+        if (catch_up == CATCH_UP_ONE) {
+                fire_times(w, due, d.last, d.first, d.count);
+        } else if (in_time && (d.count == 1 || catch_up == CATCH_UP_NONE)) {
+                fire_times(w, due, d.last, d.last, 1);
+        } else if (catch_up == CATCH_UP_ALL && d.n_newest > 0) {
+                /* The others are due still. */
+                due->state->anchor.real_usec = d.newest[0];
+                fire_times(w, due, d.newest[0], d.newest[0], 1);
+        } else {
+                skip(w, due, d.last, d.first);
+        }
 }
 
 /* 3.3 */
-static void due(World *w, MTask *t)
+static void due_period(World *w, const Due *d)
 {
-        int64_t now = w->now.boot_usec, period = t->spec.trigger.period_usec, base = t->base;
-        int64_t horizon = now - (int64_t)t->spec.catch_up_window_usec;
-        uint64_t k = now >= base + period ? (now - base) / period : 0, real = t->anchor.real_usec;
+        int64_t now = w->now.boot_usec, period = d->trigger->period_usec, base = d->state->base;
+        int64_t horizon = now - (int64_t)d->task->spec.catch_up_window_usec;
+        uint64_t k = now >= base + period ? (now - base) / period : 0, real = d->state->anchor.real_usec;
+        uint8_t catch_up = d->task->spec.catch_up;
         bool in_time;
 
         if (k == 0)
                 return;
-        if (t->skip) {
-                t->base = base + period;
-                t->anchor = (Anchor){ w->boot_id, t->base, real + period };
-                skip_next(w, t, FIRED_BY_TIMER, real + period);
-                if (timer_armed(t))
-                        due(w, t);
+        if (d->task->skip) {
+                d->state->base = base + period;
+                d->state->anchor = (Anchor){ w->boot_id, d->state->base, real + period };
+                skip_next(w, d->task, d->place, FIRED_BY_TIMER, real + period);
                 return;
         }
-        if (t->spec.trigger.one_shot)
+        if (d->trigger->one_shot)
                 k = 1;
-        t->skipped = false;
-        in_time = now <= base + (int64_t)k * period + (int64_t)timer_window(&t->spec) + (int64_t)USEC_PER_MINUTE;
-        t->base = base + k * period;
-        t->anchor = (Anchor){ w->boot_id, t->base, real + k * period };
+        d->state->skipped = false;
+        in_time = now <= base + (int64_t)k * period + (int64_t)timer_window(d->trigger) + (int64_t)USEC_PER_MINUTE;
+        d->state->base = base + k * period;
+        d->state->anchor = (Anchor){ w->boot_id, d->state->base, real + k * period };
         if (k == 1 && in_time) {
-                fire_scheduled(w, t, real, 1, 1, 1);
-        } else if (t->spec.catch_up == CATCH_UP_NONE) {
+                fire_times(w, d, real + period, real + period, 1);
+        } else if (catch_up == CATCH_UP_NONE) {
                 if (in_time)
-                        fire_scheduled(w, t, real, k, k, 1);
+                        fire_times(w, d, real + k * period, real + k * period, 1);
                 else
-                        skip(w, t, real);
-        } else if (t->spec.catch_up == CATCH_UP_ONE) {
-                fire_scheduled(w, t, real, k, 1, k);
+                        skip(w, d, real + period, real + period);
+        } else if (catch_up == CATCH_UP_ONE) {
+                fire_times(w, d, real + k * period, real + period, k);
         } else {
-                bool any = false;
+                uint64_t j = k > 100 ? k - 99 : 1;
 
-                for (uint64_t j = k > 100 ? k - 99 : 1; j <= k; j++)
-                        if (base + (int64_t)j * period >= horizon) {
-                                fire_scheduled(w, t, real, j, j, 1);
-                                any = true;
-                        }
-                if (!any)
-                        skip(w, t, real);
+                while (j <= k && base + (int64_t)j * period < horizon)
+                        j++;
+                if (j > k) {
+                        skip(w, d, real + period, real + period);
+                        return;
+                }
+                /* The others are due still. */
+                d->state->base = base + j * period;
+                d->state->anchor = (Anchor){ w->boot_id, d->state->base, real + j * period };
+                fire_times(w, d, real + j * period, real + j * period, 1);
         }
+}
+
+/* When it is due, on its own clock; USEC_INFINITY: not yet. */
+static uint64_t due_at(World *w, const MTask *t, size_t place)
+{
+        const Trigger *trigger = trigger_of(&t->spec, place);
+        const MTrigger *state = &t->triggers[place];
+        uint64_t at;
+
+        if (!timer_armed(w->model, t, place) || w->now.boot_usec < state->hold_boot)
+                return USEC_INFINITY;
+        if (is_calendar(trigger)) {
+                at = calendar_next_real(w, t, place);
+                return at <= w->now.real_usec ? at : USEC_INFINITY;
+        }
+        at = MAX(state->base + (int64_t)trigger->period_usec, (int64_t)state->hold_boot);
+        return at <= w->now.boot_usec ? at : USEC_INFINITY;
+}
+
+/* 3.10: one after the other as they are due; those of the calendar after the others. */
+static bool fire_next(World *w, MTask *t, bool calendar)
+{
+        uint64_t first = USEC_INFINITY;
+        Due d = { .task = t };
+
+        for (size_t i = 0; i <= t->spec.n_more; i++) {
+                const Trigger *trigger = trigger_of(&t->spec, i);
+                uint64_t at = is_calendar(trigger) == calendar ? due_at(w, t, i) : USEC_INFINITY;
+
+                if (at >= first)
+                        continue;
+                first = at;
+                d.place = i;
+                d.trigger = trigger;
+                d.state = &t->triggers[i];
+        }
+        if (first == USEC_INFINITY)
+                return false;
+        if (calendar)
+                due_calendar(w, &d);
+        else
+                due_period(w, &d);
+        return true;
 }
 
 void model_timers(World *w)
@@ -315,21 +378,20 @@ void model_timers(World *w)
         Model *m = w->model;
 
         for (size_t i = 0; i < m->n_tasks && !m->shutting_down; i++)
-                if (timer_armed(m->tasks[i]) && w->now.boot_usec >= m->tasks[i]->hold_boot) {
-                        if (is_calendar(&m->tasks[i]->spec))
-                                due_calendar(w, m->tasks[i]);
-                        else
-                                due(w, m->tasks[i]);
-                }
+                while (fire_next(w, m->tasks[i], false))
+                        ;
+        for (size_t i = 0; i < m->n_tasks && !m->shutting_down; i++)
+                while (fire_next(w, m->tasks[i], true))
+                        ;
 }
 
 /* ---- events ---- */
 
-static bool listens(const MTask *t, uint8_t kind, uint8_t type, const char *text)
+static bool listens(const MTask *t, size_t place, uint8_t kind, uint8_t type, const char *text)
 {
-        const Trigger *trigger = &t->spec.trigger;
+        const Trigger *trigger = trigger_of(&t->spec, place);
 
-        if (!can_fire(t) || trigger->kind != kind || (is_once_per_boot(&t->spec) && t->fired_in_boot))
+        if (trigger->kind != kind || (is_once_per_boot(trigger) && t->triggers[place].fired_in_boot))
                 return false;
         if (kind == TRIGGER_SYSTEM)
                 return trigger->system_type == type;
@@ -345,13 +407,16 @@ void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int pac
         for (size_t i = 0; i < m->n_tasks && !m->shutting_down; i++) {
                 MTask *t = m->tasks[i];
 
-                if (!listens(t, kind, type, text) || (package >= 0 && package_index(t->spec.package) != package))
-                        continue;
-                if (t->skip)
-                        skip_next(w, t, FIRED_BY_EVENT, 0);
-                else
-                        fire(w, t, &(Fire){.fired_by = FIRED_BY_EVENT, .count = 1, .details = details, .n_details = n},
-                             NULL);
+                for (size_t k = 0; k <= t->spec.n_more && can_fire(m, t); k++) {
+                        if (!listens(t, k, kind, type, text) ||
+                            (package >= 0 && package_index(t->spec.package) != package))
+                                continue;
+                        if (t->skip)
+                                skip_next(w, t, k, FIRED_BY_EVENT, 0);
+                        else
+                                fire(w, t, &(Fire){ .fired_by = FIRED_BY_EVENT, .place = k, .count = 1,
+                                                    .details = details, .n_details = n }, NULL);
+                }
         }
 }
 
@@ -375,12 +440,18 @@ void model_boot(World *w, bool started)
 
         for (size_t i = 0; i < m->n_tasks; i++)
                 any |= !m->tasks[i]->forgotten && m->tasks[i]->state != T_REGISTERING &&
-                       m->tasks[i]->spec.trigger.kind == TRIGGER_BOOT;
+                       has_trigger(&m->tasks[i]->spec, TRIGGER_BOOT);
         if (!any || m->stored_level[LEVEL_BOOT] == 1)
                 return;
         m->stored_level[LEVEL_BOOT] = 1;
-        if (started)
+        m->booting = started;
+}
+
+void model_fire_boot(World *w)
+{
+        if (w->model->booting)
                 model_raise(w, TRIGGER_BOOT, 0, NULL, -1, NULL, 0);
+        w->model->booting = false;
 }
 
 static void read_level(World *w, int condition, int level, bool baseline)
@@ -446,6 +517,7 @@ void model_request(World *w, const Event *e)
         Model *m = w->model;
         MTask *t = model_task(m, e->task.task);
         bool manual = e->type == EVENT_RUN_NOW;
+        const Trigger *application = NULL;
         Fire how = { .fired_by = manual ? FIRED_BY_MANUAL : FIRED_BY_REQUEST, .count = 1,
                      .forced = manual && e->task.forced, .details = manual ? NULL : e->task.details,
                      .n_details = manual ? 0 : e->task.n_details };
@@ -456,8 +528,12 @@ void model_request(World *w, const Event *e)
                 expect_reply(w, "2.4", e->token, ERROR_NO_SUCH_TASK);
                 return;
         }
-        if (t->state == T_UNREGISTERING ||
-            (!manual && (!trigger_is_requested(t->spec.trigger.kind) || !can_fire(t)))) {
+        for (size_t i = 0; i <= t->spec.n_more && !manual && !application; i++)
+                if (trigger_is_requested(trigger_of(&t->spec, i)->kind)) {
+                        application = trigger_of(&t->spec, i);
+                        how.place = i;
+                }
+        if (t->state == T_UNREGISTERING || (!manual && (!application || !can_fire(m, t)))) {
                 expect_refusal(w, e->token);
                 return;
         }
@@ -550,151 +626,5 @@ void model_expire(World *w)
                         continue;
                 model_end(w, f, OUTCOME_EXPIRED, 0, DETAIL_NONE);
                 i = SIZE_MAX;
-        }
-}
-
-/* ---- commits ---- */
-
-static void stored(World *w, MFiring *f)
-{
-        Act *a;
-
-        f->commit = 0;
-        f->stored = true;
-        if (!f->token)
-                return;
-        a = expect_reply(w, "4.5", f->token, ERROR_NONE);
-        sim_check(w, a->effect.reply.result == RESULT_ALLOWED, "4.5", "a stored request is answered with result %u",
-                  a->effect.reply.result);
-        f->token = 0;
-}
-
-/* The row of a firing that the store still has, after a merge into it was forgotten. */
-static void return_to_row(World *w, MTask *t, const RunInfo *info)
-{
-        StoredPending *p = db_find_pending(&w->store.durable, t->id, info->number);
-        MFiring *f;
-
-        if (!p)
-                return;
-        f = model_add_firing(w, t, info->number);
-        f->accepted_real = p->row.accepted_real_usec;
-        f->scheduled_real = p->row.scheduled_real_usec;
-        f->first_real = p->row.first_scheduled_real_usec;
-        f->count = p->row.count;
-        f->fired_by = p->row.fired_by;
-        f->forced = p->row.forced;
-        f->stored = true;
-        f->n_details = p->row.n_details;
-        memcpy(f->details, p->details, sizeof f->details);
-}
-
-static bool engine_has(const RunInfo *infos, size_t n, Uuid run)
-{
-        for (size_t i = 0; i < n; i++)
-                if (uuid_equal(infos[i].run, run))
-                        return true;
-        return false;
-}
-
-/* A commit about this task failed: what was not started is forgotten, and the page leaves open how far back. */
-static void take_over(World *w, MTask *t)
-{
-        Model *m = w->model;
-        RunInfo infos[M_FIRINGS];
-        size_t n = engine_get_runs(w->engine, t->id, 0, infos, ELEMENTSOF(infos));
-        Anchor before = t->anchor;
-        bool forgotten = false;
-        TaskInfo info;
-
-        t->loose = true;
-        /* From the newest to the oldest: each gives back what it found. */
-        for (size_t i = m->n_firings; i-- > 0;) {
-                MFiring *f = m->firings[i];
-                Act *a;
-
-                if (f->task != t || is_live(f) || engine_has(infos, n, f->run))
-                        continue;
-                sim_check(w, f->attempts == 0, "12", "firing %s is forgotten, and it was attempted", short_id(f->run));
-                if (f->token) {
-                        a = find_reply(w, f->token);
-                        sim_check(w, a && (a->effect.reply.error || a->effect.reply.result == RESULT_UNKNOWN_ERROR),
-                                  "4.5", "a forgotten request is not answered UnknownError");
-                        a->matched = true;
-                }
-                t->fired = f->undo_fired;
-                t->fired_in_boot = f->undo_fired_in_boot;
-                t->last_number = f->undo_number;
-                forgotten = true;
-                model_remove_firing(m, f);
-        }
-        for (size_t i = 0; i < n; i++)
-                if (infos[i].state == RUN_PENDING && !model_firing(m, infos[i].run))
-                        return_to_row(w, t, &infos[i]);
-        if (!engine_get_task(w->engine, t->id, &info))
-                return;
-        if (forgotten && is_once_per_boot(&t->spec))
-                t->fired_in_boot = uuid_equal(info.row.anchor.boot_id, w->boot_id);
-        if (forgotten && info.row.anchor.real_usec >= before.real_usec)
-                t->hold_boot = 0;
-        if (is_calendar(&t->spec)) {
-                if (forgotten && info.row.anchor.real_usec != before.real_usec)
-                        t->hold_boot = usec_add(w->now.boot_usec, USEC_PER_MINUTE);
-                if (forgotten)
-                        t->anchor = info.row.anchor;
-                return;
-        }
-        /* What the engine fired anew in this atom is judged by itself. */
-        if (is_timer(&t->spec) && info.row.anchor.real_usec < before.real_usec) {
-                t->hold_boot = usec_add(w->now.boot_usec, USEC_PER_MINUTE);
-                t->anchor = info.row.anchor;
-                model_derive(w, t);
-        }
-}
-
-void model_commit_firings(World *w, uint64_t commit, int error)
-{
-        Model *m = w->model;
-
-        for (size_t i = 0; i < m->n_endings; i++) {
-                MEnding *e = &m->endings[i];
-
-                if (e->commit != commit)
-                        continue;
-                if (error) {
-                        e->failed = true;
-                        continue;
-                }
-                *e = m->endings[--m->n_endings];
-                i--;
-        }
-        if (!error) {
-                for (size_t i = 0; i < m->n_firings; i++) {
-                        MFiring *f = m->firings[i];
-
-                        f->stored = f->stored || (f->first_commit && f->first_commit == commit);
-                        if (f->commit == commit)
-                                stored(w, f);
-                }
-                return;
-        }
-        m->loose_until = m->free_until = usec_add(w->now.boot_usec, 61 * USEC_PER_SEC);
-        for (size_t i = 0; i < m->n_tasks; i++)
-                if (m->tasks[i]->one_shot_end && m->tasks[i]->commit == commit)
-                        m->tasks[i]->loose = true;
-        for (size_t i = 0; i < m->n_tasks; i++)
-                if (!m->tasks[i]->forgotten && tx_has_firing(&w->store.answered, m->tasks[i]->id))
-                        take_over(w, m->tasks[i]);
-        for (size_t i = 0; i < m->n_firings; i++) {
-                MFiring *f = m->firings[i];
-
-                if (f->commit != commit)
-                        continue;
-                f->commit = 0;
-                /* Only the newest can be forgotten: the numbers and the anchor of later ones count from it. */
-                sim_check(w,
-                          is_live(f) || f->attempts > 0 || f->stored || f->promised ||
-                                  f->number != f->task->last_number,
-                          "12", "firing %s is not forgotten, and its commit failed", short_id(f->run));
         }
 }

@@ -36,7 +36,7 @@ MClass *model_class(Model *m, const TaskSpec *spec)
 uint32_t needed_conditions(const TaskSpec *spec)
 {
         return spec->conditions |
-               (spec->trigger.kind == TRIGGER_MAINTENANCE ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0);
+               (has_trigger(spec, TRIGGER_MAINTENANCE) ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0);
 }
 
 bool model_deadline_passed(World *w, const MFiring *f)

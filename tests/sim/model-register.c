@@ -33,13 +33,40 @@ static bool contradicts(uint32_t c)
         return false;
 }
 
+static bool triggers_equal(const Trigger *a, const Trigger *b)
+{
+        return a->kind == b->kind && a->one_shot == b->one_shot && a->system_type == b->system_type &&
+                a->period_usec == b->period_usec &&
+                (a->kind != TRIGGER_INTERVAL || a->window_usec == b->window_usec) &&
+                strcmp(a->text ?: "", b->text ?: "") == 0;
+}
+
+/* Checks 4 to 7. */
+static Error check_trigger(World *w, const TaskSpec *s, size_t place)
+{
+        const Trigger *t = trigger_of(s, place);
+
+        if (t->kind == 0)
+                return ERROR_NO_TRIGGER;
+        if ((t->kind == TRIGGER_TIME || t->kind == TRIGGER_MAINTENANCE) && t->period_usec < 15 * USEC_PER_MINUTE)
+                return ERROR_TRIGGER_TOO_SHORT;
+        if (t->kind == TRIGGER_INTERVAL && (t->period_usec < USEC_PER_SEC || t->period_usec > 36525 * USEC_PER_DAY ||
+                                            t->window_usec > t->period_usec))
+                return ERROR_INVALID_ARGUMENT;
+        if (is_calendar(t) && !calendar_comes(w, t->text))
+                return ERROR_INVALID_ARGUMENT;
+        for (size_t i = 0; i < place; i++)
+                if (triggers_equal(trigger_of(s, i), t))
+                        return ERROR_INVALID_ARGUMENT;
+        return ERROR_NONE;
+}
+
 /* Checks 1 to 9. */
 static Error check_spec(World *w, const TaskSpec *s)
 {
         Model *m = w->model;
         size_t n = strlen(s->name);
         int package = package_index(s->package);
-        const Trigger *t = &s->trigger;
 
         if (n == 0 || n > 255 || !utf8_is_valid(s->name, n) || utf8_has_control(s->name, n))
                 return ERROR_INVALID_NAME;
@@ -50,15 +77,14 @@ static Error check_spec(World *w, const TaskSpec *s)
                 return ERROR_NO_SUCH_PACKAGE;
         if (s->has_entry_point || (s->command && !uuid_is_null(s->clsid)))
                 return ERROR_ENTRY_POINT_CONFLICT;
-        if (t->kind == 0)
-                return ERROR_NO_TRIGGER;
-        if ((t->kind == TRIGGER_TIME || t->kind == TRIGGER_MAINTENANCE) && t->period_usec < 15 * USEC_PER_MINUTE)
-                return ERROR_TRIGGER_TOO_SHORT;
-        if (t->kind == TRIGGER_INTERVAL && (t->period_usec < USEC_PER_SEC || t->period_usec > 36525 * USEC_PER_DAY ||
-                                            t->window_usec > t->period_usec))
+        if (s->n_more > 7)
                 return ERROR_INVALID_ARGUMENT;
-        if (is_calendar(s) && !calendar_comes(w, s->trigger.text))
-                return ERROR_INVALID_ARGUMENT;
+        for (size_t i = 0; i <= s->n_more; i++) {
+                Error error = check_trigger(w, s, i);
+
+                if (error)
+                        return error;
+        }
         for (int i = 0; i < CONDITION_MAX; i++)
                 if ((s->conditions & CONDITION_BIT(i)) && !term_name(TERM_CONDITION, i))
                         return ERROR_INVALID_ARGUMENT;
@@ -96,13 +122,19 @@ static bool store_task_fits(const Act *a, const void *key)
                 (uuid_is_null(k->id) || uuid_equal(k->id, a->task.id));
 }
 
+static bool all_triggers_equal(const TaskSpec *a, const TaskSpec *b)
+{
+        if (a->n_more != b->n_more)
+                return false;
+        for (size_t i = 0; i <= a->n_more; i++)
+                if (!triggers_equal(trigger_of(a, i), trigger_of(b, i)))
+                        return false;
+        return true;
+}
+
 static bool specs_equal(const TaskSpec *a, const TaskSpec *b)
 {
-        return strcmp(a->package, b->package) == 0 && strcmp(a->name, b->name) == 0 &&
-                a->trigger.kind == b->trigger.kind &&
-                strcmp(a->trigger.text ?: "", b->trigger.text ?: "") == 0 &&
-                a->trigger.one_shot == b->trigger.one_shot &&
-                a->trigger.system_type == b->trigger.system_type && a->trigger.period_usec == b->trigger.period_usec &&
+        return strcmp(a->package, b->package) == 0 && strcmp(a->name, b->name) == 0 && all_triggers_equal(a, b) &&
                 a->command == b->command && (a->command || uuid_equal(a->clsid, b->clsid)) &&
                 a->conditions == b->conditions && a->overlap == b->overlap &&
                 a->catch_up == b->catch_up && a->rerun == b->rerun && a->retry_max == b->retry_max &&
@@ -151,6 +183,12 @@ void model_begin_unregister(World *w, MTask *t, bool cancel, uint8_t reason, uin
                         model_promise_end(w, m->firings[i], t->commit, reason);
 }
 
+static MTrigger of_now(World *w)
+{
+        return (MTrigger){ .base = w->now.boot_usec,
+                           .anchor = { w->boot_id, w->now.boot_usec, w->now.real_usec } };
+}
+
 static void register_new(World *w, const TaskSpec *spec, uint64_t token, MTask **old, size_t n_old)
 {
         Act *a = model_expect_row(w, spec, UUID_NULL);
@@ -158,8 +196,8 @@ static void register_new(World *w, const TaskSpec *spec, uint64_t token, MTask *
 
         t->commit = a->effect.store.commit;
         t->token = token;
-        t->anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
-        t->base = w->now.boot_usec;
+        for (size_t i = 0; i <= spec->n_more; i++)
+                t->triggers[i] = of_now(w);
         t->registered_real = w->now.real_usec;
         t->last_number = a->task.last_number;
         sim_check(w, a->task.registered_real_usec == w->now.real_usec && !a->task.paused, "2",
@@ -169,26 +207,56 @@ static void register_new(World *w, const TaskSpec *spec, uint64_t token, MTask *
 }
 
 /* 2.3: the phase is kept, and the next time is never before now. */
-static void keep_phase(World *w, const MTask *t, const TaskSpec *spec, Anchor *ret_anchor, int64_t *ret_base)
+static MTrigger keep_phase(World *w, const MTrigger *before, const Trigger *old, const Trigger *new)
 {
-        int64_t late = (int64_t)w->now.boot_usec - t->base - (int64_t)spec->trigger.period_usec;
-        uint64_t shift = late > 0 && spec->trigger.period_usec != t->spec.trigger.period_usec ? late : 0;
+        int64_t late = (int64_t)w->now.boot_usec - before->base - (int64_t)new->period_usec;
+        uint64_t shift = late > 0 && new->period_usec != old->period_usec ? late : 0;
+        MTrigger t = *before;
 
-        *ret_anchor = t->anchor;
-        *ret_base = t->base;
-        if (!is_timer(spec))
-                return;
-        if (is_calendar(spec)) {
-                if (strcmp(spec->trigger.text, t->spec.trigger.text) == 0)
-                        return;
-                *ret_base = w->now.boot_usec;
-                *ret_anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
-                return;
+        t.hold_boot = 0;
+        /* One that becomes so has not fired. */
+        t.fired_in_boot = before->fired_in_boot && is_once_per_boot(old);
+        if (!is_timer(new))
+                return t;
+        if (is_calendar(new))
+                return strcmp(new->text, old->text) == 0 ? t : of_now(w);
+        if (shift > 0) {
+                t.base += (int64_t)shift;
+                t.anchor = (Anchor){ w->boot_id, t.base, before->anchor.real_usec + shift };
         }
-        if (shift == 0)
-                return;
-        *ret_base += (int64_t)shift;
-        *ret_anchor = (Anchor){ w->boot_id, *ret_base, t->anchor.real_usec + shift };
+        return t;
+}
+
+static int place_of(const TaskSpec *s, const Trigger *trigger)
+{
+        for (size_t i = 0; i <= s->n_more; i++)
+                if (triggers_equal(trigger_of(s, i), trigger))
+                        return (int)i;
+        return -1;
+}
+
+/* 2.3: the place of the old trigger that this new one continues, -1: it is a new one. */
+static int continues(const TaskSpec *old, const TaskSpec *new, size_t place)
+{
+        int equal = place_of(old, trigger_of(new, place));
+
+        if (equal >= 0)
+                return equal;
+        if (place > old->n_more || trigger_of(old, place)->kind != trigger_of(new, place)->kind ||
+            place_of(new, trigger_of(old, place)) >= 0)
+                return -1;
+        return (int)place;
+}
+
+static void keep_phases(World *w, MTask *t, const TaskSpec *spec)
+{
+        for (size_t i = 0; i <= spec->n_more; i++) {
+                int place = continues(&t->spec, spec, i);
+
+                if (place >= 0)
+                        t->new_triggers[i] = keep_phase(w, &t->triggers[place], trigger_of(&t->spec, place),
+                                                        trigger_of(spec, i));
+        }
 }
 
 static void update(World *w, MTask *t, const TaskSpec *spec, uint64_t token)
@@ -202,13 +270,9 @@ static void update(World *w, MTask *t, const TaskSpec *spec, uint64_t token)
         t->commit = a->effect.store.commit;
         t->token = token;
         t->number_then = t->last_number;
-        t->new_kind = t->spec.trigger.kind != spec->trigger.kind;
-        if (t->new_kind) {
-                t->new_anchor = (Anchor){ w->boot_id, w->now.boot_usec, w->now.real_usec };
-                t->new_base = w->now.boot_usec;
-        } else {
-                keep_phase(w, t, spec, &t->new_anchor, &t->new_base);
-        }
+        for (size_t i = 0; i <= spec->n_more; i++)
+                t->new_triggers[i] = of_now(w);
+        keep_phases(w, t, spec);
 }
 
 static size_t count_package(Model *m, int package)
@@ -315,6 +379,7 @@ static TaskSpec own_spec(World *w, const TaskSpec *spec)
         s.package = intern(w, s.package);
         s.name = intern(w, s.name);
         s.trigger.text = intern(w, s.trigger.text);
+        s.more = own_triggers(w, s.more, s.n_more);
         return s;
 }
 
@@ -542,13 +607,9 @@ static void updated(World *w, MTask *t, int error)
         if (error)
                 return;
         sim_check(w, uuid_equal(a->effect.reply.id, t->id), "2.3", "an update is answered with another id");
-        if (!t->new_kind && t->last_number != t->number_then)
-                keep_phase(w, t, &t->new_spec, &t->new_anchor, &t->new_base);
-        t->anchor = t->new_anchor;
-        t->base = t->new_base;
-        t->fired = t->fired && !t->new_kind;
-        if (!is_once_per_boot(&t->spec))
-                t->fired_in_boot = false;
+        if (t->last_number != t->number_then)
+                keep_phases(w, t, &t->new_spec);
+        memcpy(t->triggers, t->new_triggers, sizeof t->triggers);
         /* What was accepted under the old options is kept, even if its commit fails now. */
         for (size_t i = 0; i < w->model->n_firings; i++)
                 if (w->model->firings[i]->task == t) {
@@ -557,7 +618,6 @@ static void updated(World *w, MTask *t, int error)
                         if (!uuid_equal(t->spec.clsid, t->new_spec.clsid))
                                 w->model->firings[i]->probe = false;
                 }
-        t->hold_boot = 0;
         t->spec = t->new_spec;
         model_boot(w, false);
 }
@@ -570,7 +630,7 @@ static void end_held_one_shot(Model *m, MTask *t)
 
                 if (!e->one_shot || !(e->deferred || e->failed) || !uuid_equal(e->task, t->id))
                         continue;
-                e->one_shot = t->spec.trigger.one_shot;
+                e->one_shot = trigger_of(&t->spec, e->trigger)->one_shot;
                 if (!e->one_shot)
                         continue;
                 t->state = T_UNREGISTERING;
@@ -604,7 +664,8 @@ void model_commit_tasks(World *w, uint64_t commit, int error)
                         if (t->token)
                                 expect_reply(w, "2.4", t->token, error_of_store(error));
                         t->state = T_REGISTERED;
-                        t->hold_boot = 0;
+                        for (size_t k = 0; k < TRIGGERS_MAX; k++)
+                                t->triggers[k].hold_boot = 0;
                         for (size_t j = 0; error && j < m->n_firings; j++)
                                 if (m->firings[j]->task == t)
                                         m->firings[j]->promised = 0;

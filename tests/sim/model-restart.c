@@ -22,6 +22,19 @@ static void clear(Model *m)
         memset(m->stored_level, 2, sizeof m->stored_level);
 }
 
+static void restore_anchor(World *w, MTrigger *t, const Anchor *anchor)
+{
+        t->anchor = *anchor;
+        t->fired_in_boot = uuid_equal(anchor->boot_id, w->boot_id);
+        model_derive(w, t);
+        /* No anchor is still to come, whatever the row says. */
+        if (t->base <= (int64_t)w->now.boot_usec)
+                return;
+        t->base = (int64_t)w->now.boot_usec;
+        t->anchor.boot_usec = w->now.boot_usec;
+        t->skipped = true;
+}
+
 static void restore_tasks(World *w)
 {
         Model *m = w->model;
@@ -33,19 +46,13 @@ static void restore_tasks(World *w)
 
                 t->state = T_REGISTERED;
                 t->forgotten = row->unregistered;
-                t->anchor = row->anchor;
-                t->fired_in_boot = uuid_equal(row->anchor.boot_id, w->boot_id);
                 t->last_number = row->last_number;
                 t->registered_real = row->registered_real_usec;
                 t->paused = row->paused;
                 t->skip = row->skip_next;
-                model_derive(w, t);
-                /* No anchor is still to come, whatever the row says. */
-                if (t->base > (int64_t)w->now.boot_usec) {
-                        t->base = (int64_t)w->now.boot_usec;
-                        t->anchor.boot_usec = w->now.boot_usec;
-                        t->skipped = true;
-                }
+                restore_anchor(w, &t->triggers[0], &row->anchor);
+                for (size_t k = 0; k < row->spec.n_more; k++)
+                        restore_anchor(w, &t->triggers[k + 1], &row->more_anchors[k]);
         }
         for (int i = 0; i < N_PACKAGES; i++)
                 m->packages[i] = (MPackage){ .known = db->packages[i].there, .version = db->packages[i].version,
@@ -73,23 +80,27 @@ static MFiring *restore_firing(World *w, MTask *t, const PendingRow *row, const 
         f->count = row->count;
         f->attempts = row->attempts;
         f->fired_by = row->fired_by;
+        f->trigger = row->trigger;
         f->forced = row->forced;
         f->rerun = row->rerun;
         f->n_details = row->n_details;
         memcpy(f->details, details, sizeof f->details);
         f->retries = row->attempts;
-        t->fired = t->fired || of_trigger(f);
         return f;
 }
 
 /* The store never heard of this firing, so its timer's anchor was not moved either. */
-static void take_over_anchor(World *w, MTask *t, const PendingRow *row)
+static void take_over_anchor(World *w, MTask *task, const PendingRow *row)
 {
-        uint64_t period = t->spec.trigger.period_usec, k;
+        const Trigger *trigger = trigger_of(&task->spec, row->trigger);
+        MTrigger *t = &task->triggers[trigger == &task->spec.trigger ? 0 : row->trigger];
+        uint64_t period = trigger->period_usec, k;
 
-        if (!is_timer(&t->spec) || row->scheduled_real_usec <= t->anchor.real_usec)
+        if (row->fired_by != FIRED_BY_MANUAL || row->count > 1)
+                t->fired_in_boot = true;
+        if (!is_timer(trigger) || row->scheduled_real_usec <= t->anchor.real_usec)
                 return;
-        if (is_calendar(&t->spec)) {
+        if (is_calendar(trigger)) {
                 t->anchor.real_usec = row->scheduled_real_usec;
                 return;
         }
@@ -109,7 +120,6 @@ static void restore_ledger(World *w, const LedgerRow *row, const uint8_t *detail
                 f = restore_firing(w, t, &row->firing, details);
                 t->last_number = MAX(t->last_number, row->firing.number);
                 take_over_anchor(w, t, &row->firing);
-                t->fired_in_boot = t->fired_in_boot || of_trigger(f);
         }
         if (!f) {
                 model_add_orphan(m, row->run, row->attempt, row->server);
@@ -174,11 +184,12 @@ void model_restart(World *w, bool rebooted)
 static bool reruns(const MFiring *f)
 {
         const TaskSpec *s = &f->task->spec;
+        const Trigger *trigger = trigger_of(s, f->trigger);
 
         if (f->rerun)
                 return false;
         if (s->rerun == RERUN_DEFAULT)
-                return !is_timer(s) || s->trigger.one_shot;
+                return !is_timer(trigger) || trigger->one_shot;
         return s->rerun == RERUN_ONCE;
 }
 

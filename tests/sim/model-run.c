@@ -135,7 +135,7 @@ static void check_record(World *w, const MFiring *f, const RunRow *r, uint8_t ou
                   term_name(TERM_DETAIL, r->detail), term_name(TERM_DETAIL, detail));
         sim_check(w,
                   r->number == f->number && r->count == f->count && r->attempts == f->attempts &&
-                          r->fired_by == f->fired_by && uuid_equal(r->task, f->task->id) &&
+                          r->fired_by == f->fired_by && r->trigger == f->trigger && uuid_equal(r->task, f->task->id) &&
                           r->accepted_real_usec == f->accepted_real && r->first_scheduled_real_usec == f->first_real &&
                           r->scheduled_real_usec == f->scheduled_real,
                   "10",
@@ -161,7 +161,7 @@ static bool is_held(const MFiring *f)
         const MTask *t = f->task;
 
         return !t->forgotten && (t->state == T_UNREGISTERING ||
-                                 (t->spec.trigger.one_shot && of_trigger(f) && t->state != T_REGISTERED));
+                                 (ends_task(f) && t->state != T_REGISTERED));
 }
 
 /* 3.4. True if the task goes with this outcome. */
@@ -170,7 +170,7 @@ static bool end_one_shot(World *w, MFiring *f, uint64_t commit, bool deferred)
         MTask *t = f->task;
         Act *gone = find_task_gone(w, t->id);
 
-        if (t->forgotten || !t->spec.trigger.one_shot || !of_trigger(f))
+        if (t->forgotten || !ends_task(f))
                 return false;
         /* While another commit decides about the task, the outcome waits for that. */
         if (t->state != T_REGISTERED) {
@@ -232,7 +232,8 @@ void model_end(World *w, MFiring *f, uint8_t outcome, uint8_t reason, uint8_t de
                   term_name(TERM_DETAIL, detail));
         sim_check(w, m->n_endings < M_ENDINGS, "simulator", "too many outcomes wait for their commit");
         e = &m->endings[m->n_endings++];
-        *e = (MEnding){ .run = f->run, .task = t->id, .number = f->number, .attempt = f->attempts,
+        *e = (MEnding){ .run = f->run, .task = t->id, .number = f->number, .trigger = f->trigger,
+                         .attempt = f->attempts,
                          .server = f->last_server, .was_live = is_live(f) };
         if (a) {
                 a->matched = true;
@@ -284,7 +285,10 @@ static bool is_promise(World *w, MFiring *f, uint64_t commit)
 {
         Act *a = act_find(w, EFFECT_STORE_RUN, run_fits, f);
 
-        return w->model->event->type != EVENT_CANCEL && a && a->effect.store.commit == commit &&
+        const Event *e = w->model->event;
+        bool canceled = e->type == EVENT_CANCEL && uuid_equal(e->task.task, f->task->id);
+
+        return !canceled && a && a->effect.store.commit == commit &&
                a->run.outcome == OUTCOME_CANCELED && a->run.reason == REASON_ABORT;
 }
 
@@ -539,7 +543,7 @@ void model_watch(MFiring *f)
         const TaskSpec *s = &f->task->spec;
 
         f->watched = s->cancel_on_condition_loss ? s->conditions : 0;
-        f->watched_power = s->trigger.kind == TRIGGER_MAINTENANCE ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0;
+        f->watched_power = has_trigger(s, TRIGGER_MAINTENANCE) ? CONDITION_BIT(CONDITION_ON_AC_POWER) : 0;
 }
 
 static void unresponsive(World *w, MFiring *f)

@@ -74,20 +74,52 @@ bool of_trigger(const MFiring *f)
         return f->fired_by != FIRED_BY_MANUAL || f->count > 1;
 }
 
-bool is_once_per_boot(const TaskSpec *spec)
+bool is_once_per_boot(const Trigger *trigger)
 {
-        return spec->trigger.kind == TRIGGER_CUSTOM_SYSTEM_EVENT && spec->trigger.system_type == ONCE_PER_BOOT;
+        return trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && trigger->system_type == ONCE_PER_BOOT;
 }
 
-bool is_timer(const TaskSpec *spec)
+const Trigger *trigger_of(const TaskSpec *spec, size_t place)
 {
-        return spec->trigger.kind == TRIGGER_TIME || spec->trigger.kind == TRIGGER_MAINTENANCE ||
-                spec->trigger.kind == TRIGGER_INTERVAL || is_calendar(spec);
+        return place > 0 && place <= spec->n_more ? &spec->more[place - 1] : &spec->trigger;
 }
 
-bool is_calendar(const TaskSpec *spec)
+bool has_trigger(const TaskSpec *spec, uint8_t kind)
 {
-        return spec->trigger.kind == TRIGGER_CALENDAR;
+        for (size_t i = 0; i <= spec->n_more; i++)
+                if (trigger_of(spec, i)->kind == kind)
+                        return true;
+        return false;
+}
+
+bool is_timer(const Trigger *trigger)
+{
+        return trigger->kind == TRIGGER_TIME || trigger->kind == TRIGGER_MAINTENANCE ||
+                trigger->kind == TRIGGER_INTERVAL || is_calendar(trigger);
+}
+
+bool is_calendar(const Trigger *trigger)
+{
+        return trigger->kind == TRIGGER_CALENDAR;
+}
+
+bool ends_task(const MFiring *f)
+{
+        return of_trigger(f) && trigger_of(&f->task->spec, f->trigger)->one_shot;
+}
+
+bool is_spent(Model *m, const MTask *t)
+{
+        for (size_t i = 0; i < m->n_firings; i++)
+                if (m->firings[i]->task == t && ends_task(m->firings[i]))
+                        return true;
+        for (size_t i = 0; i < m->n_endings; i++) {
+                const MEnding *e = &m->endings[i];
+
+                if (uuid_equal(e->task, t->id) && e->deferred && e->one_shot)
+                        return true;
+        }
+        return false;
 }
 
 bool is_listed(const MTask *t)
@@ -302,17 +334,23 @@ static void judge_commit(World *w, const Event *e)
 static void judge_clock(World *w, const Event *e)
 {
         w->model->derived = w->now;
-        for (size_t i = 0; i < w->model->n_tasks; i++) {
-                w->model->tasks[i]->hold_boot = 0;
-                model_derive(w, w->model->tasks[i]);
-        }
+        for (size_t i = 0; i < w->model->n_tasks; i++)
+                for (size_t k = 0; k < TRIGGERS_MAX; k++) {
+                        w->model->tasks[i]->triggers[k].hold_boot = 0;
+                        model_derive(w, &w->model->tasks[i]->triggers[k]);
+                        model_derive(w, &w->model->tasks[i]->new_triggers[k]);
+                }
 }
 
 static void judge_zone(World *w, const Event *e)
 {
-        for (size_t i = 0; i < w->model->n_tasks; i++)
-                if (is_calendar(&w->model->tasks[i]->spec))
-                        w->model->tasks[i]->hold_boot = 0;
+        for (size_t i = 0; i < w->model->n_tasks; i++) {
+                MTask *t = w->model->tasks[i];
+
+                for (size_t k = 0; k <= t->spec.n_more; k++)
+                        if (is_calendar(trigger_of(&t->spec, k)))
+                                t->triggers[k].hold_boot = 0;
+        }
 }
 
 static const Judge judges[_EVENT_TYPE_MAX] = {
@@ -358,6 +396,7 @@ static void settle(World *w)
         model_server_deadlines(w);
         model_expire(w);
         model_timers(w);
+        model_fire_boot(w);
         model_sends(w);
         model_start_heads(w);
         model_waiters(w);

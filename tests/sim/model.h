@@ -30,6 +30,15 @@ typedef struct MClass {
         uint64_t low, high;       /* it backs off until some moment between these */
 } MClass;
 
+/* What belongs to one trigger of a task. */
+typedef struct MTrigger {
+        int64_t base;             /* the anchor on the boot clock of this boot */
+        Anchor anchor;
+        uint64_t hold_boot;       /* its firing was not stored: it is recomputed then */
+        bool skipped;             /* the anchor moved over skipped times, which is not stored */
+        bool fired_in_boot;       /* of one that does so once in a boot */
+} MTrigger;
+
 typedef struct MTask {
         Uuid id;
         /* new_spec: while updating. The class of a command is its task's own, and has the task's id. */
@@ -42,15 +51,8 @@ typedef struct MTask {
         bool cancel;              /* of the unregistration */
         uint8_t reason;
         bool one_shot_end;        /* unregistering by 3.4 */
-        bool fired;               /* a one-shot whose firing has been accepted */
-        bool fired_in_boot;       /* of a trigger that does so once in a boot */
-        int64_t base;             /* the anchor on the boot clock of this boot */
-        Anchor anchor, new_anchor;
-        uint64_t hold_boot;       /* its firing was not stored: it is recomputed then */
-        bool skipped;             /* the anchor moved over skipped times, which is not stored */
-        int64_t new_base;
+        MTrigger triggers[TRIGGERS_MAX], new_triggers[TRIGGERS_MAX];
         uint64_t number_then;     /* the last number when the update was asked for */
-        bool new_kind;            /* the update changes the kind of trigger */
         uint64_t last_number;
         uint64_t registered_real;
         bool paused, skip;
@@ -71,9 +73,11 @@ typedef struct MFiring {
         uint64_t expires_usec, deadline_usec; /* as the task said when it was accepted */
         uint32_t count, attempts, start_failures, retries;
         uint8_t fired_by;
+        uint8_t trigger;          /* the place of the one that fired it */
         bool forced, rerun;
-        bool undo_fired, undo_fired_in_boot; /* what the task had before it; also of its last number */
-        uint64_t undo_number;
+        bool undo_fired_in_boot;  /* what its trigger had before it */
+        uint64_t undo_number;     /* what the task's last number was before it */
+        bool kept;                /* it is not forgotten if it cannot be stored */
         uint8_t details[MAX_DETAILS];
         size_t n_details;
         uint64_t token;           /* the caller waits for Allowed */
@@ -138,6 +142,7 @@ typedef struct MEnding {
         Uuid run;
         Uuid task;
         uint64_t number;
+        uint8_t trigger;
         uint32_t attempt;
         uint64_t server;
         uint64_t commit;
@@ -203,6 +208,7 @@ struct Model {
         EngineTime derived;
         uint64_t loose_until;               /* a failed commit is written again until then */
         uint64_t free_until;                /* wake-ups that write again are free until then */
+        bool booting;                       /* the boot fires when what is due by time has */
         bool shutting_down;
         size_t n_stamps, n_atoms;
         const Event *event;                 /* that is being judged */
@@ -224,9 +230,15 @@ MFiring *model_add_firing(World *w, MTask *t, uint64_t number);
 void model_remove_firing(Model *m, MFiring *f);
 bool is_live(const MFiring *f);
 bool of_trigger(const MFiring *f);
-bool is_timer(const TaskSpec *spec);
-bool is_calendar(const TaskSpec *spec);
-bool is_once_per_boot(const TaskSpec *spec);
+/* At that place; the first if the list is shorter. */
+const Trigger *trigger_of(const TaskSpec *spec, size_t place);
+bool has_trigger(const TaskSpec *spec, uint8_t kind);
+bool is_timer(const Trigger *trigger);
+bool is_calendar(const Trigger *trigger);
+bool is_once_per_boot(const Trigger *trigger);
+/* 3.4: the registration ends with it. */
+bool ends_task(const MFiring *f);
+bool is_spent(Model *m, const MTask *t);
 bool is_listed(const MTask *t);
 size_t count_live(Model *m, const MTask *t);
 size_t count_queue(Model *m, const MTask *t, bool attempted_too);
@@ -277,20 +289,20 @@ void model_bit_updated(World *w, MTask *t, int error);
 /* model-calendar.c: 3.9 */
 bool calendar_comes(World *w, const char *text);
 /* When it comes next on the wall clock, USEC_INFINITY: never. */
-uint64_t calendar_next_real(World *w, const MTask *t);
+uint64_t calendar_next_real(World *w, const MTask *t, size_t place);
 typedef struct CalendarDue {
         uint64_t first, last;   /* 0: nothing is due */
         uint32_t count;         /* at most 1000 */
         uint64_t newest[100];   /* of those within the catch-up window, the oldest first */
         size_t n_newest;
 } CalendarDue;
-void calendar_due(World *w, const MTask *t, CalendarDue *ret_due);
+void calendar_due(World *w, const MTask *t, size_t place, CalendarDue *ret_due);
 
 /* model-fire.c: sections 3 and 4 */
-uint64_t timer_window(const TaskSpec *spec);
-bool timer_armed(const MTask *t);
+uint64_t timer_window(const Trigger *trigger);
+bool timer_armed(Model *m, const MTask *t, size_t place);
 void model_timers(World *w);
-void model_derive(World *w, MTask *t);
+void model_derive(World *w, MTrigger *trigger);
 void model_level(World *w, const Event *e);
 void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details, size_t n);
 void model_request(World *w, const Event *e);
@@ -301,6 +313,7 @@ void model_commit_firings(World *w, uint64_t commit, int error);
 /* A number for the level that says that this boot has fired; the engine's own. */
 #define LEVEL_BOOT (CONDITION_MAX - 1)
 void model_boot(World *w, bool started);
+void model_fire_boot(World *w);
 int model_level_of(Model *m, int condition);
 
 /* model-gate.c: section 5.1 */

@@ -122,7 +122,37 @@ static void calm_down(World *w)
                 store_work(w, true);
 }
 
-static TaskSpec random_spec(World *w)
+/* Behind the first; now and then one too many, and now and then one twice. */
+static void add_triggers(World *w, TaskSpec *s, Trigger more[static TRIGGERS_MAX])
+{
+        if (!rng_percent(&w->rng, 45))
+                return;
+        s->n_more = rng_percent(&w->rng, 3) ? TRIGGERS_MAX : rng_between(&w->rng, 1, 3);
+        for (size_t i = 0; i < s->n_more; i++)
+                more[i] = random_trigger(w);
+        if (rng_percent(&w->rng, 3))
+                more[0] = s->trigger;
+        s->more = more;
+}
+
+static uint64_t catch_up_at_most(const TaskSpec *s, size_t place)
+{
+        const Trigger *t = trigger_of(s, place);
+
+        if (!is_timer(t))
+                return UINT64_MAX;
+        return 40 * (is_calendar(t) ? 15 * USEC_PER_MINUTE : t->period_usec) / (1 + s->n_more);
+}
+
+/* The engine fires what is due in portions, and what a caller waits for may come between two of them. */
+static void calm_catch_up(World *w, TaskSpec *s)
+{
+        for (size_t i = 0; i <= s->n_more && !is_calm(w); i++)
+                s->catch_up_window_usec = MIN(s->catch_up_window_usec, catch_up_at_most(s, i));
+}
+
+/* The further triggers go to where the caller keeps them. */
+static TaskSpec random_spec(World *w, Trigger more[static TRIGGERS_MAX])
 {
         int package = rng_below(&w->rng, N_PACKAGES);
         TaskSpec s = {
@@ -144,11 +174,8 @@ static TaskSpec random_spec(World *w)
                 .deadline_usec = PICK(w, 0, 0, 0, 0, 30, 1800) * USEC_PER_SEC,
         };
 
-        /* The engine fires what is due in portions, and what a caller waits for may come between two of them. */
-        if (!is_calm(w))
-                s.catch_up_window_usec =
-                        MIN(s.catch_up_window_usec,
-                            40 * (s.trigger.kind == TRIGGER_CALENDAR ? 15 * USEC_PER_MINUTE : s.trigger.period_usec));
+        add_triggers(w, &s, more);
+        calm_catch_up(w, &s);
         s.cancel_on_condition_loss = s.conditions && rng_percent(&w->rng, 70);
         if (rng_percent(&w->rng, 3))
                 s.clsid = class_id((package + 1) % N_PACKAGES, 0);
@@ -171,14 +198,43 @@ static TaskSpec random_spec(World *w)
         return s;
 }
 
+/* An update of one that is known, whose triggers stand in another order; the last has perhaps become another. */
+static void move_triggers(World *w, TaskSpec *spec, Trigger more[static TRIGGERS_MAX])
+{
+        const MTask *t = model_task(w->model, model_random_task(w->model, &w->rng));
+        size_t n = t ? t->spec.n_more + 1 : 0, shift;
+
+        if (n == 0 || t->state != T_REGISTERED || t->forgotten)
+                return;
+        shift = rng_below(&w->rng, n);
+        for (size_t i = 0; i < n - 1; i++)
+                more[i] = *trigger_of(&t->spec, (i + shift) % n);
+        *spec = t->spec;
+        if (spec->command)
+                spec->clsid = UUID_NULL;
+        spec->trigger = *trigger_of(&t->spec, (n - 1 + shift) % n);
+        spec->more = more;
+        if (n > 1 && rng_percent(&w->rng, 50))
+                more[n - 2] = random_trigger(w);
+        /* What callers ask for is told apart by what they ask for. */
+        spec->time_limit_usec = rng_between(&w->rng, 5, 5000) * USEC_PER_SEC;
+        calm_catch_up(w, spec);
+}
+
 static void op_register(World *w)
 {
-        TaskSpec spec = random_spec(w);
+        Trigger more[TRIGGERS_MAX];
+        bool moves = rng_percent(&w->rng, 14);
+        TaskSpec spec = random_spec(w, more);
         Event event = { .type = EVENT_REGISTER, .reg = { .spec = &spec } };
 
         calm_down(w);
         event.reg.if_exists = PICK(w, IF_EXISTS_FAIL, IF_EXISTS_KEEP, IF_EXISTS_UPDATE, IF_EXISTS_REPLACE,
                                    IF_EXISTS_REPLACE, IF_EXISTS_DUPLICATE);
+        if (moves) {
+                event.reg.if_exists = IF_EXISTS_UPDATE;
+                move_triggers(w, &spec, more);
+        }
         event.token = world_token(w, EVENT_REGISTER, 0);
         world_feed(w, &event);
 }

@@ -131,6 +131,19 @@ static void put_pending(World *w, Db *db, const Act *a)
         memcpy(p->details, a->details, sizeof p->details);
 }
 
+/*
+ * The state of the old options may be written behind an update that is not answered, and have fewer anchors: then the
+ * first stands for those that it does not tell.
+ */
+static void put_anchors(World *w, TaskRow *row, const TaskRow *state)
+{
+        Anchor anchors[TRIGGERS_MAX];
+
+        for (size_t i = 0; i < row->spec.n_more; i++)
+                anchors[i] = i < state->spec.n_more ? state->more_anchors[i] : state->anchor;
+        row->more_anchors = row->spec.n_more > 0 ? own(w, anchors, row->spec.n_more * sizeof *anchors) : NULL;
+}
+
 static void apply(World *w, Db *db, const Act *a)
 {
         const Effect *e = &a->effect;
@@ -147,6 +160,7 @@ static void apply(World *w, Db *db, const Act *a)
                 t = db_find_task(db, a->task.id);
                 if (t) {
                         t->anchor = a->task.anchor;
+                        put_anchors(w, t, &a->task);
                         t->last_number = a->task.last_number;
                         t->skip_next = a->task.skip_next;
                 }

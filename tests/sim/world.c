@@ -46,6 +46,36 @@ const char *intern(World *w, const char *text)
         sim_fail(w, "effects", "a text that nobody gave: '%.40s'", text);
 }
 
+typedef struct Owned {
+        struct Owned *next;
+        uint8_t data[] __attribute__((aligned(8)));
+} Owned;
+
+const void *own(World *w, const void *data, size_t n)
+{
+        Owned *owned = malloc(sizeof *owned + n);
+
+        sim_check(w, owned, "simulator", "out of memory");
+        owned->next = w->owned;
+        w->owned = owned;
+        return memcpy(owned->data, data, n);
+}
+
+const Trigger *own_triggers(World *w, const Trigger *triggers, size_t n)
+{
+        Trigger copy[TRIGGERS_MAX];
+
+        if (n == 0)
+                return NULL;
+        /* Of more than there may be the number counts. */
+        n = MIN(n, ELEMENTSOF(copy));
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = triggers[i];
+                copy[i].text = intern(w, triggers[i].text);
+        }
+        return own(w, copy, n * sizeof *copy);
+}
+
 int package_index(const char *name)
 {
         for (int i = 0; i < N_PACKAGES; i++)
@@ -449,6 +479,12 @@ World *world_free(World *w)
         buffer_done(&w->bytes);
         event_storage_done(&w->storage);
         free(w->acts.items);
+        while (w->owned) {
+                Owned *owned = w->owned;
+
+                w->owned = owned->next;
+                free(owned);
+        }
         store_done(&w->store);
         model_free(w->model);
         free(w);

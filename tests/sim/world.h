@@ -281,6 +281,7 @@ struct World {
         int8_t levels[CONDITION_MAX]; /* what the sensors would read */
 
         Model *model;
+        struct Owned *owned;
         Failure failure;
         sigjmp_buf on_failure;
         bool broken;            /* the engine's own assertion failed: nothing of it can be used */
@@ -312,6 +313,9 @@ void world_advance(World *w, uint64_t mono, bool stop_at_wakes);
 const Zone *world_zone(World *w, const char *name);
 void world_feed_zone(World *w, const char *name);
 const char *intern(World *w, const char *text);
+/* Copies that live as long as the world. */
+const void *own(World *w, const void *data, size_t n);
+const Trigger *own_triggers(World *w, const Trigger *triggers, size_t n);
 extern const char *const package_names[N_PACKAGES];
 int package_index(const char *name);
 Uuid class_id(int package, int class);
