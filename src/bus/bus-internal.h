@@ -65,6 +65,7 @@ struct Peer {
         uint64_t id;
         uint64_t connected_mono_usec;
         bool launched;
+        bool is_stranger; /* has not authenticated, as far as we have seen */
         bool is_confined; /* to the package */
         void *userdata;
         char *package;

@@ -29,7 +29,7 @@ void bus_arm_authentication_timer(Bus *bus)
         list_for_each(i, &bus->peers) {
                 Peer *peer = list_entry(i, Peer, node);
 
-                if (!connection_is_authenticated(peer->connection)) {
+                if (peer->is_stranger) {
                         spec.it_value = timespec_from_usec(peer->connected_mono_usec + AUTHENTICATION_USEC);
                         break;
                 }
@@ -47,8 +47,8 @@ static void on_authentication_timer(LoopSource *source, uint32_t events, void *u
         list_for_each_safe(i, &bus->peers) {
                 Peer *peer = list_entry(i, Peer, node);
 
-                if (!connection_is_authenticated(peer->connection) &&
-                    now >= peer->connected_mono_usec + AUTHENTICATION_USEC)
+                peer->is_stranger = peer->is_stranger && !connection_is_authenticated(peer->connection);
+                if (peer->is_stranger && now >= peer->connected_mono_usec + AUTHENTICATION_USEC)
                         peer_free(peer);
         }
         bus_arm_authentication_timer(bus);
@@ -58,6 +58,10 @@ static void on_message(Connection *connection, Message *m, void *userdata)
 {
         Peer *peer = userdata;
 
+        if (peer->is_stranger) {
+                peer->is_stranger = false;
+                bus_arm_authentication_timer(peer->bus);
+        }
         if (peer->is_confined && !scope_permits(peer, m))
                 return;
         dispatch_call(&peer->bus->dispatch, connection, m, peer);
@@ -66,11 +70,16 @@ static void on_message(Connection *connection, Message *m, void *userdata)
 static void on_disconnected(Connection *connection, int reason, void *userdata)
 {
         Peer *peer = userdata;
+        Bus *bus = peer->bus;
+        bool was_stranger;
 
         list_for_each_safe(i, &peer->calls)
                 call_free(list_entry(i, Call, peer_node));
         peer->bus->config.handlers->gone(peer, peer->bus->config.handlers->userdata);
+        was_stranger = peer->is_stranger;
         peer_free(peer);
+        if (was_stranger)
+                bus_arm_authentication_timer(bus);
 }
 
 void bus_handle(Peer *peer, Message *m, void (*handle)(Call *call, Reader *r))
@@ -114,6 +123,7 @@ int peer_new(Bus *bus, int fd, ConnectionRole role, const char *confined_to, Pee
                 return r;
         }
         peer->id = ++bus->last_peer;
+        peer->is_stranger = !connection_is_authenticated(peer->connection);
         peer->connected_mono_usec = clock_now_usec(CLOCK_MONOTONIC);
         list_append(&bus->peers, &peer->node);
         bus->n_peers++;
