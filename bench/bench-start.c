@@ -5,72 +5,15 @@
  * time until it listens. bench-start [REGISTRATIONS]
  */
 
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "bench.h"
 #include "broker.h"
 
 #define TURNS 3
 #define REST_SEC 5
-
-/* The number behind a key of a status file of /proc; 0 if it is not there. */
-static double read_status(const char *path, const char *key)
-{
-        char line[256];
-        double value = 0;
-        FILE *f = fopen(path, "re");
-
-        while (f && fgets(line, sizeof line, f))
-                if (strncmp(line, key, strlen(key)) == 0)
-                        value = strtod(line + strlen(key), NULL);
-        if (f)
-                fclose(f);
-        return value;
-}
-
-static double anonymous_bytes(pid_t pid)
-{
-        char path[64];
-
-        snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-        return read_status(path, "RssAnon:") * 1024;
-}
-
-/* Each time that a thread has slept and runs again. */
-static double count_wakeups(pid_t pid)
-{
-        struct dirent *entry;
-        char path[320];
-        double n = 0;
-        DIR *dir;
-
-        snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-        dir = opendir(path);
-        if (!dir)
-                bench_die(path, NULL);
-        while ((entry = readdir(dir))) {
-                snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
-                n += read_status(path, "voluntary_ctxt_switches:");
-        }
-        closedir(dir);
-        return n;
-}
-
-static double wakeups_at_rest(pid_t pid)
-{
-        const struct timespec settle = { .tv_sec = 1 }, rest = { .tv_sec = REST_SEC };
-        double n;
-
-        nanosleep(&settle, NULL);
-        n = count_wakeups(pid);
-        nanosleep(&rest, NULL);
-        return (count_wakeups(pid) - n) / REST_SEC;
-}
 
 /* Every column of every row, by SQLite alone. */
 static double scan_seconds(const Bench *bench, int *ret_n)
@@ -123,18 +66,18 @@ int main(int argc, char *argv[])
 
         bench_start(&bench);
         bench_title("A broker at rest, and its start");
-        bench_row("wake-ups, no registrations", wakeups_at_rest(bench.broker), 0, "/s", "0");
+        bench_row("wake-ups, no registrations", bench_wakeups(&bench, REST_SEC), 0, "/s", "0");
         /* As it is after a start: what an install leaves behind is not the broker's rest. */
         bench_stop_broker(&bench);
         bench_row("start, no registrations", bench_start_broker(&bench), 0, "s", "");
-        empty = anonymous_bytes(bench.broker);
+        empty = bench_anonymous_bytes(&bench);
         bench_row("anonymous memory, no registrations", empty / 1e6, 0, "MB", "1.5 MB");
         bench_row("registrations in batches of 1000", bench_register_batches(&bench, "task", n / 1000), 0, "/s",
                   "50 000 /s");
         bench_row("registrations that there are", n, 0, "", "");
         measure_start(&bench, n);
-        bench_row("anonymous memory of each", (anonymous_bytes(bench.broker) - empty) / n, 0, "B", "150 B");
-        bench_row("wake-ups with them", wakeups_at_rest(bench.broker), 0, "/s", "0");
+        bench_row("anonymous memory of each", (bench_anonymous_bytes(&bench) - empty) / n, 0, "B", "150 B");
+        bench_row("wake-ups with them", bench_wakeups(&bench, REST_SEC), 0, "/s", "0");
         bench_stop(&bench);
         return EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
 
 #include "broker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -77,6 +78,23 @@ static const char *make_package(const Bench *bench, char buf[static 4096])
         return buf;
 }
 
+/* Beside the data of the broker. */
+static void write_config(const Bench *bench)
+{
+        char path[128];
+        FILE *f;
+
+        if (!bench->config)
+                return;
+        snprintf(path, sizeof path, "%s/bgtask", bench->folder);
+        if (mkdir(path, 0700) < 0)
+                bench_die(path, NULL);
+        snprintf(path, sizeof path, "%s/bgtask/bgtaskd.conf", bench->folder);
+        f = fopen(path, "we");
+        if (!f || fputs(bench->config, f) < 0 || fclose(f) != 0)
+                bench_die(path, NULL);
+}
+
 static void wait_until_it_listens(const Bench *bench)
 {
         const struct timespec one_ms = { .tv_nsec = 1000000 };
@@ -109,6 +127,7 @@ double bench_start_broker(Bench *bench)
         setenv("BGTASK_BUS", bus, 1);
         setenv("BGTASK_AUTOSTART", "0", 1);
         setenv("XDG_DATA_HOME", bench->folder, 1);
+        setenv("XDG_CONFIG_HOME", bench->folder, 1);
         if (!broker)
                 broker = BENCH_BROKER;
         start = bench_now_usec();
@@ -151,6 +170,7 @@ void bench_start(Bench *bench)
         signal(SIGPIPE, SIG_IGN);
         started = bench;
         make_package(bench, external);
+        write_config(bench);
         bench_start_broker(bench);
         b = bench_open(bench, BGT_NO_AUTOSTART);
         snprintf(path, sizeof path, "%s/package", bench->folder);
@@ -209,4 +229,58 @@ double bench_register_batches(const Bench *bench, const char *prefix, int n_batc
         }
         bgt_close(b);
         return n_batches * BATCH / taken * 1e6;
+}
+
+/* The number behind a key of a status file of /proc; 0 if it is not there. */
+static double read_status(const char *path, const char *key)
+{
+        char line[256];
+        double value = 0;
+        FILE *f = fopen(path, "re");
+
+        while (f && fgets(line, sizeof line, f))
+                if (strncmp(line, key, strlen(key)) == 0)
+                        value = strtod(line + strlen(key), NULL);
+        if (f)
+                fclose(f);
+        return value;
+}
+
+double bench_anonymous_bytes(const Bench *bench)
+{
+        char path[64];
+
+        snprintf(path, sizeof path, "/proc/%d/status", (int)bench->broker);
+        return read_status(path, "RssAnon:") * 1024;
+}
+
+/* Each time that a thread has slept and runs again. */
+static double count_wakeups(pid_t pid)
+{
+        struct dirent *entry;
+        char path[320];
+        double n = 0;
+        DIR *dir;
+
+        snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+        dir = opendir(path);
+        if (!dir)
+                bench_die(path, NULL);
+        while ((entry = readdir(dir))) {
+                snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
+                n += read_status(path, "voluntary_ctxt_switches:");
+        }
+        closedir(dir);
+        return n;
+}
+
+double bench_wakeups(const Bench *bench, int seconds)
+{
+        const struct timespec settle = { .tv_sec = 1 }, rest = { .tv_sec = seconds };
+        double n;
+
+        nanosleep(&settle, NULL);
+        n = count_wakeups(bench->broker);
+        nanosleep(&rest, NULL);
+        return (count_wakeups(bench->broker) - n) / seconds;
 }

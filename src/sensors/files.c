@@ -64,7 +64,7 @@ struct Watcher {
         bool everything;
         uint64_t first_mono_usec;
         uint64_t due_mono_usec;
-        char problem[PATH_MAX + 100];
+        char *problem;      /* NULL: none */
 };
 
 struct Files {
@@ -210,11 +210,14 @@ static void drop_folder(Files *files, Folder *folder, bool keep_watch)
 
 static void note_problem(Watcher *watcher, const char *path, int error)
 {
-        if (error == ENOSPC)
-                snprintf(watcher->problem, sizeof watcher->problem,
-                         "%s is not watched: there are no inotify watches left (fs.inotify.max_user_watches)", path);
-        else
-                snprintf(watcher->problem, sizeof watcher->problem, "%s is not watched: %s", path, strerror(error));
+        const char *why = error == ENOSPC ? "there are no inotify watches left (fs.inotify.max_user_watches)"
+                                          : strerror(error);
+        char *problem;
+
+        if (asprintf(&problem, "%s is not watched: %s", path, why) < 0)
+                return;
+        free(watcher->problem);
+        watcher->problem = problem;
 }
 
 static bool is_watched_already(const Watcher *watcher, int wd, size_t root)
@@ -518,6 +521,7 @@ static void free_watcher(Watcher *watcher)
         buffer_done(&watcher->changes);
         free(watcher->text);
         free(watcher->parsed);
+        free(watcher->problem);
         free(watcher);
 }
 DEFINE_CLEANUP(Watcher *, free_watcher);
@@ -567,7 +571,7 @@ const char *files_problem(const Files *files, const char *text)
 {
         const Watcher *watcher = find_watcher(files, text);
 
-        return watcher && watcher->problem[0] ? watcher->problem : NULL;
+        return watcher ? watcher->problem : NULL;
 }
 
 int files_new(Loop *loop, FilesChanged changed, void *userdata, Files **ret_files)

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Many tasks of each kind, all due at once: how fast they are registered and run, what each takes in memory. Then one
+ * task of every kind, and nothing happens: wake-ups. Then a storm of changed files, while another task is requested.
+ * bench-kinds [TASKS]: so many that watch files and so many with a calendar, ten times as many with an interval.
+ */
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "broker.h"
+#include "floor.h"
+
+#define BATCH 1000
+#define AHEAD_SEC 15
+#define REST_SEC 60
+#define STORM_FILES 100
+#define REQUESTS 300
+
+static const char config[] =
+        "[limits]\n"
+        "starts-per-window = 1000000\n";
+
+static int run(bgt_instance *instance, void *userdata)
+{
+        Shared *shared = userdata;
+
+        shared_note(shared);
+        return 0;
+}
+
+/* When something comes due, and how the i-th task says so. */
+typedef struct Kind {
+        const char *name;
+        bgt_trigger *(*trigger)(const Bench *bench, time_t due, int i);
+        void (*fire)(const Bench *bench, int n); /* NULL: time does */
+} Kind;
+
+static void folder_of(const Bench *bench, int i, char path[static 128])
+{
+        snprintf(path, 128, "%s/watched/%d", bench->folder, i);
+}
+
+static bgt_trigger *file_trigger(const Bench *bench, time_t due, int i)
+{
+        char path[128];
+        const char *const paths[] = { path, NULL };
+
+        folder_of(bench, i, path);
+        if (mkdir(path, 0700) < 0)
+                bench_die(path, NULL);
+        return bgt_trigger_files(paths, false, 1000, 1000000, true);
+}
+
+static void touch(const char *folder, int i)
+{
+        char path[160];
+        int fd;
+
+        snprintf(path, sizeof path, "%s/%d", folder, i);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                bench_die(path, NULL);
+        close(fd);
+}
+
+static void touch_all(const Bench *bench, int n)
+{
+        char path[128];
+
+        for (int i = 0; i < n; i++) {
+                folder_of(bench, i, path);
+                touch(path, 0);
+        }
+}
+
+static bgt_trigger *calendar_trigger(const Bench *bench, time_t due, int i)
+{
+        char expression[64];
+        struct tm tm;
+
+        gmtime_r(&due, &tm);
+        strftime(expression, sizeof expression, "%Y-%m-%d %H:%M:%S UTC", &tm);
+        return bgt_trigger_calendar(expression, true);
+}
+
+/* Each counts from its own registration, so that they become due as fast as they were registered. */
+static bgt_trigger *interval_trigger(const Bench *bench, time_t due, int i)
+{
+        return bgt_trigger_interval(AHEAD_SEC * UINT64_C(1000000), 0, true);
+}
+
+static bgt_builder *make_builder(const Bench *bench, bgt *b, const Kind *kind, time_t due, int i)
+{
+        bgt_trigger *trigger = kind->trigger(bench, due, i);
+        bgt_builder *builder;
+        char name[64];
+
+        snprintf(name, sizeof name, "%s-%010d", kind->name, i);
+        builder = bgt_builder_new(b, name);
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_builder_set_entry_point_clsid(builder, BENCH_CLSID_WARM);
+        bgt_trigger_unref(trigger);
+        return builder;
+}
+
+/* Microseconds that the calls took. */
+static double register_all(const Bench *bench, bgt *b, const Kind *kind, time_t due, int n)
+{
+        static bgt_register_result results[BATCH];
+        static bgt_builder *builders[BATCH];
+        double taken = 0;
+
+        for (int done = 0; done < n; done += BATCH) {
+                int in_batch = n - done < BATCH ? n - done : BATCH;
+                double start;
+
+                for (int i = 0; i < in_batch; i++)
+                        builders[i] = make_builder(bench, b, kind, due, done + i);
+                start = bench_now_usec();
+                if (bgt_builder_register_many(builders, (size_t)in_batch, BGT_IF_EXISTS_FAIL, results) != 0)
+                        bench_die_of("register");
+                taken += bench_now_usec() - start;
+                for (int i = 0; i < in_batch; i++)
+                        bgt_builder_unref(builders[i]);
+        }
+        return taken;
+}
+
+static void on_event(int event, const bgt_record *record, void *userdata)
+{
+        int *n_ended = userdata;
+
+        if (event != BGT_EVENT_COMPLETED)
+                return;
+        if (strcmp(bgt_record_string(record, "outcome"), "completed") != 0)
+                bench_die("a run ended", bgt_record_string(record, "text"));
+        ++*n_ended;
+}
+
+static void dispatch_until(bgt *b, const int *n_ended, int n)
+{
+        while (*n_ended < n) {
+                int fd = bgt_get_fd(b);
+                fd_set set;
+
+                FD_ZERO(&set);
+                FD_SET(fd, &set);
+                select(fd + 1, &set, NULL, NULL, NULL);
+                if (bgt_dispatch(b) < 0)
+                        bench_die_of("dispatch");
+        }
+}
+
+static void sleep_until(double real_usec)
+{
+        const struct timespec at = { .tv_sec = (time_t)(real_usec / 1e6) };
+
+        while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL) != 0)
+                ;
+}
+
+static void start(Bench *bench)
+{
+        char path[128];
+
+        *bench = (Bench){ .config = config };
+        bench_start(bench);
+        snprintf(path, sizeof path, "%s/watched", bench->folder);
+        if (mkdir(path, 0700) < 0)
+                bench_die(path, NULL);
+        snprintf(path, sizeof path, "%s/package", bench->folder);
+        if (chdir(path) < 0)
+                bench_die(path, NULL);
+        shared_map()->cpu = -1;
+}
+
+static void row(const char *format, const Kind *kind, double value, const char *unit)
+{
+        char what[128];
+
+        snprintf(what, sizeof what, format, kind->name);
+        bench_row(what, value, 0, unit, "");
+}
+
+static void measure_kind(const Kind *kind, int n)
+{
+        time_t due = (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC;
+        bgt_watch *watch = NULL;
+        double empty, taken, begin;
+        int n_ended = 0;
+        Bench bench;
+        bgt *b;
+
+        start(&bench);
+        b = bench_open(&bench, BGT_NO_THREADS);
+        if (bgt_watch_new(b, bench.package, NULL, on_event, &n_ended, &watch) < 0)
+                bench_die_of("watch");
+        empty = bench_anonymous_bytes(&bench);
+        begin = bench_now_usec();
+        taken = register_all(&bench, b, kind, due, n);
+        row("%s: tasks", kind, n, "");
+        row("%s: registered, in batches", kind, n / taken * 1e6, "/s");
+        row("%s: anonymous memory of each", kind, (bench_anonymous_bytes(&bench) - empty) / n, "B");
+        if (kind->fire) {
+                begin = bench_now_usec();
+                kind->fire(&bench, n);
+        } else if (kind->trigger == calendar_trigger) {
+                if (bench_real_usec() > (double)due * 1e6)
+                        bench_die("calendar", "registering took too long: some were due before others were there");
+                sleep_until((double)due * 1e6);
+                begin = bench_now_usec();
+        } else {
+                begin += AHEAD_SEC * 1e6;
+        }
+        dispatch_until(b, &n_ended, n);
+        row("%s: run, from the first due to the last completed", kind, n / (bench_now_usec() - begin) * 1e6, "/s");
+        bgt_watch_free(watch);
+        bgt_close(b);
+        bench_stop(&bench);
+}
+
+static void add(bgt *b, bgt_trigger *trigger, int condition)
+{
+        static int n;
+        bgt_builder *builder;
+        char name[32];
+
+        snprintf(name, sizeof name, "kind-%d", n++);
+        builder = bgt_builder_new(b, name);
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_builder_set_entry_point_clsid(builder, BENCH_CLSID_WARM);
+        if (condition >= 0)
+                bgt_builder_add_condition(builder, condition);
+        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, NULL) < 0)
+                bench_die_of("register");
+        bgt_trigger_unref(trigger);
+        bgt_builder_unref(builder);
+}
+
+/* One task of every kind, and beside each a condition as long as there are any. */
+static void add_every_kind(const Bench *bench, bgt *b)
+{
+        static const int systems[] = {
+                BGT_SYSTEM_USER_PRESENT, BGT_SYSTEM_USER_AWAY, BGT_SYSTEM_NETWORK_STATE_CHANGE,
+                BGT_SYSTEM_INTERNET_AVAILABLE, BGT_SYSTEM_SESSION_CONNECTED, BGT_SYSTEM_SERVICING_COMPLETE,
+                BGT_SYSTEM_TIME_ZONE_CHANGE, BGT_SYSTEM_BACKGROUND_WORK_COST_CHANGE, BGT_SYSTEM_POWER_STATE_CHANGE,
+        };
+        static const int conditions[] = {
+                BGT_CONDITION_USER_PRESENT, BGT_CONDITION_INTERNET_AVAILABLE, BGT_CONDITION_SESSION_CONNECTED,
+                BGT_CONDITION_FREE_NETWORK_AVAILABLE, BGT_CONDITION_BACKGROUND_WORK_COST_NOT_HIGH,
+                BGT_CONDITION_ON_AC_POWER, BGT_CONDITION_BATTERY_NOT_LOW, BGT_CONDITION_DEVICE_IDLE,
+        };
+        const char *const matches[] = { "subsystem=net", NULL };
+        time_t tomorrow = (time_t)(bench_real_usec() / 1e6) + 86400;
+
+        add(b, bgt_trigger_time(15, false), -1);
+        add(b, bgt_trigger_maintenance(15, false), -1);
+        add(b, calendar_trigger(bench, tomorrow, 0), -1);
+        add(b, file_trigger(bench, 0, 0), -1);
+        add(b, bgt_trigger_devices(matches, false, false), -1);
+        add(b, bgt_trigger_custom_system_event("bench", false), -1);
+        for (int kind = BGT_TRIGGER_BOOT; kind <= BGT_TRIGGER_RESUME; kind++)
+                add(b, bgt_trigger_event(kind, false), -1);
+        for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+                add(b, bgt_trigger_system(systems[i], false), -1);
+        for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
+                add(b, bgt_trigger_interval(UINT64_C(3600000000), 60000000, false), conditions[i]);
+}
+
+static void measure_rest(void)
+{
+        Bench bench;
+        bgt *b;
+
+        start(&bench);
+        b = bench_open(&bench, BGT_NO_THREADS);
+        add_every_kind(&bench, b);
+        bgt_close(b);
+        bench_row("wake-ups in 60 s, one task of every kind", bench_wakeups(&bench, REST_SEC) * REST_SEC, 0, "", "0");
+        bench_stop(&bench);
+}
+
+typedef struct Storm {
+        pthread_t thread;
+        atomic_bool over;
+        atomic_ulong n;
+        const Bench *bench;
+} Storm;
+
+static void *storm_main(void *userdata)
+{
+        Storm *storm = userdata;
+        char path[128];
+
+        folder_of(storm->bench, 0, path);
+        for (int i = 0; !atomic_load(&storm->over); i++) {
+                touch(path, i % STORM_FILES);
+                atomic_fetch_add(&storm->n, 1);
+        }
+        return NULL;
+}
+
+/* From the request to the first line of the run. */
+static void measure_requests(bgt *b, const char *task, int *n_ended, Samples *samples)
+{
+        Shared *shared = shared_map();
+        char id[BGT_ID_SIZE];
+
+        for (int i = 0; i < REQUESTS; i++) {
+                double begin = bench_now_usec();
+
+                if (bgt_task_run(b, task, false, id) < 0)
+                        bench_die_of("run");
+                dispatch_until(b, n_ended, *n_ended + 1);
+                samples_add(samples, shared->first_line_usec - begin);
+                bench_rest();
+        }
+}
+
+static void measure_storm(void)
+{
+        static const Kind files = { "storm", file_trigger, NULL };
+        Samples quiet = { 0 }, stormy = { 0 };
+        bgt_registration *task = NULL;
+        bgt_trigger *trigger;
+        bgt_builder *builder;
+        bgt_watch *watch = NULL;
+        int n_ended = 0;
+        Storm storm = { 0 };
+        double begin;
+        Bench bench;
+        bgt *b;
+
+        start(&bench);
+        b = bench_open(&bench, BGT_NO_THREADS);
+        /* What watches is held, so that the runs that are seen are those that are requested. */
+        builder = make_builder(&bench, b, &files, 0, 0);
+        bgt_builder_add_condition(builder, BGT_CONDITION_USER_PRESENT);
+        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, NULL) < 0)
+                bench_die_of("register");
+        bgt_builder_unref(builder);
+        trigger = bgt_trigger_application();
+        builder = bgt_builder_new(b, "requested");
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_builder_set_entry_point_clsid(builder, BENCH_CLSID_WARM);
+        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, &task) < 0 ||
+            bgt_watch_new(b, NULL, bgt_registration_id(task), on_event, &n_ended, &watch) < 0)
+                bench_die_of("register");
+        bgt_trigger_unref(trigger);
+        bgt_builder_unref(builder);
+
+        measure_requests(b, bgt_registration_id(task), &n_ended, &quiet);
+        storm.bench = &bench;
+        if (pthread_create(&storm.thread, NULL, storm_main, &storm) != 0)
+                bench_die("pthread_create", NULL);
+        begin = bench_now_usec();
+        measure_requests(b, bgt_registration_id(task), &n_ended, &stormy);
+        atomic_store(&storm.over, true);
+        pthread_join(storm.thread, NULL);
+        bench_row("storm: files changed", (double)atomic_load(&storm.n) / (bench_now_usec() - begin) * 1e6, 0, "/s",
+                  "");
+        bench_floor("floor: request to first line of run, 99 % of them", samples_percentile(&quiet, 99), "us");
+        bench_row("the same in the storm", samples_percentile(&stormy, 99), samples_percentile(&quiet, 99), "us",
+                  "+ 50 000 us");
+        samples_free(&quiet);
+        samples_free(&stormy);
+        bgt_watch_free(watch);
+        bgt_registration_unref(task);
+        bgt_close(b);
+        bench_stop(&bench);
+}
+
+int main(int argc, char *argv[])
+{
+        static const Kind files = { "files", file_trigger, touch_all };
+        static const Kind calendar = { "calendar", calendar_trigger, NULL };
+        static const Kind interval = { "interval", interval_trigger, NULL };
+        int n = bench_count(argc, argv, 10000);
+
+        if (argc > 1 && strcmp(argv[1], "--serve") == 0)
+                return bgt_serve(BENCH_CLSID_WARM, BGT_REGCLS_MULTIPLEUSE, run, shared_map()) < 0;
+        bench_title("Many of a kind, and every kind");
+        measure_kind(&files, n);
+        measure_kind(&calendar, n);
+        measure_kind(&interval, 10 * n);
+        measure_rest();
+        measure_storm();
+        return EXIT_SUCCESS;
+}
