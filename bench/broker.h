@@ -37,6 +37,6 @@ bgt *bench_open(const Bench *bench, int flags);
 bgt_builder *bench_interval_builder(bgt *b, const char *name);
 /* How many of n_batches times 1000 such tasks it registers in a second. Names begin with the prefix. */
 double bench_register_batches(const Bench *bench, const char *prefix, int n_batches);
-/* Of the broker. Wake-ups: how often in a second one of its threads has slept and runs again, within so many seconds. */
+/* Of the broker. Wake-ups: how often in a second one of its threads has slept and runs again, in so many seconds. */
 double bench_anonymous_bytes(const Bench *bench);
 double bench_wakeups(const Bench *bench, int seconds);
