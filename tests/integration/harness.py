@@ -294,6 +294,7 @@ class Broker:
         self.process = None
         self.client = None
         self.watcher = None
+        self.ended_before = {}
         self.last_words = ''
         self.log = self.folder / 'broker.log'
         (self.folder / 'home').mkdir()
@@ -358,6 +359,10 @@ class Broker:
         self.client = self.open()
         self.watcher = self.open()
         self.watcher.call('Watch', 'ss', '*', '')
+        # What ended before anybody watched, as it may right after a start.
+        rows, _ = self.call('History', 'sssu', '*', '', '', 100)
+        self.ended_before = {run: properties | {'run': run, 'task': task, 'outcome': outcome}
+                             for run, task, outcome, properties in rows}
 
     def open(self):
         """One more connection."""
@@ -426,6 +431,8 @@ class Broker:
 
     def ended(self, run, timeout=TIMEOUT):
         """Waits for the outcome of a run; its record, with the outcome in it."""
+        if run in self.ended_before:
+            return self.ended_before[run]
         return self.next_end(lambda _, ended: ended == run, timeout)
 
     def next_end(self, wanted=lambda task, run: True, timeout=TIMEOUT):
