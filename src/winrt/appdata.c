@@ -2,12 +2,16 @@
 
 /* ApplicationData.Current: its LocalFolder, and its LocalSettings, which lie in that folder. */
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "winrt/factory.h"
 #include "winrt/platform.h"
 #include "winrt/valueset.h"
 
+#define ERROR_FILE_NOT_FOUND 2
+#define SECONDS_FROM_1601_TO_1970 11644473600
 #define SETTINGS_NAME "/.settings"
 
 typedef struct Folder {
@@ -48,6 +52,21 @@ static STDMETHODIMP get_attributes(IStorageItem *self, UINT32 *ret_value)
         return S_OK;
 }
 
+/* Where the file system does not know, its last change. */
+static STDMETHODIMP get_date_created(IStorageItem *self, DateTime *ret_value)
+{
+        const struct statx_timestamp *at;
+        struct statx status;
+
+        if (!ret_value)
+                return E_POINTER;
+        if (statx(AT_FDCWD, ((Folder *)object_of(self))->path, 0, STATX_BTIME | STATX_MTIME, &status) < 0)
+                return HRESULT_FROM_WIN32(ERROR_FILE_NOT_FOUND);
+        at = status.stx_mask & STATX_BTIME ? &status.stx_btime : &status.stx_mtime;
+        ret_value->UniversalTime = (at->tv_sec + SECONDS_FROM_1601_TO_1970) * 10000000 + at->tv_nsec / 100;
+        return S_OK;
+}
+
 static STDMETHODIMP is_of_type(IStorageItem *self, UINT32 type, boolean *ret_value)
 {
         if (!ret_value)
@@ -79,7 +98,7 @@ static const IStorageItemVtbl item_vtable = {
         .get_Name = get_folder_name,
         .get_Path = get_path,
         .get_Attributes = get_attributes,
-        .get_DateCreated = NOT_IMPLEMENTED,
+        .get_DateCreated = get_date_created,
         .IsOfType = is_of_type,
 };
 static const Class folder_class = {

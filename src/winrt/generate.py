@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes the C and C++ declarations of the interfaces, and their IIDs: generate.py header|iids TABLE OUTPUT"""
+"""Makes the C and C++ declarations of the interfaces, and their IIDs: generate.py header|iids|getters TABLE OUTPUT"""
 
 import contextlib
 import pathlib
@@ -156,11 +156,24 @@ def iids(known):
               f'        0x{fields[0]:08x}, 0x{fields[1]:04x}, 0x{fields[2]:04x}, {{ {last} }}\n}};')
 
 
+def getters(known):
+    """Every method that does nothing but hand something out, by its slot: what the tests call with a bad pointer."""
+    print(LICENCE + '#pragma once\n\n' + MADE)
+    print('static const struct {\n        const IID *iid;\n        const char *method;\n        int slot;')
+    print('} getters[] = {')
+    for interface in known.values():
+        for slot, method in enumerate(interface.all_methods(known)):
+            hands_out = len(method.parameters) == 1 and '*' in method.parameters[0]
+            if method in interface.methods and method.name.lower().startswith('get') and hands_out and slot > 5:
+                print(f'        {{ &IID_{interface.name}, "{interface.name}.{method.name}", {slot} }},')
+    print('};')
+
+
 def main():
     kind, table, output = sys.argv[1:]
     known = read(pathlib.Path(table).read_text(encoding='utf-8').splitlines())
     with open(output, 'w', encoding='utf-8') as file, contextlib.redirect_stdout(file):
-        {'header': header, 'iids': iids}[kind](known)
+        {'header': header, 'iids': iids, 'getters': getters}[kind](known)
 
 
 if __name__ == '__main__':

@@ -203,6 +203,84 @@ static void register_by_name_replaces(void)
         IBackgroundTaskBuilder_Release(builder);
 }
 
+static STDMETHODIMP handler_query(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self, const IID *iid,
+                                  void **ret_object)
+{
+        *ret_object = self;
+        return S_OK;
+}
+
+static STDMETHODIMP_(ULONG) handler_count(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self)
+{
+        return 2;
+}
+
+static void registrations_and_views_are_exact(void)
+{
+        static const IID *const task_iids[] = {
+                &IID_IBackgroundTaskRegistration, &IID_IBackgroundTaskRegistration2,
+                &IID_IBackgroundTaskRegistration3, &IID_IBackgroundTaskRegistration4,
+        };
+        static const IID *const view_iids[] = {
+                &IID_IMapView_GUID_IBackgroundTaskRegistration, &IID_IIterable_GUID_IBackgroundTaskRegistration,
+        };
+        static const IID *const iterator_iids[] = { &IID_IIterator_GUID_IBackgroundTaskRegistration };
+        static const IID *const pair_iids[] = { &IID_IKeyValuePair_GUID_IBackgroundTaskRegistration };
+        IBackgroundTaskRegistration *task = new_task(STRING("Exact"));
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = all_tasks();
+        IIterable_GUID_IBackgroundTaskRegistration *iterable = NULL;
+        IIterator_GUID_IBackgroundTaskRegistration *iterator = NULL;
+        IKeyValuePair_GUID_IBackgroundTaskRegistration *pair = NULL;
+
+        check_interfaces(task, task_iids, 4);
+        check_class_name(task, u"" BACKGROUND "BackgroundTaskRegistration");
+        check_interfaces(tasks, view_iids, 2);
+        check_class_name(tasks, u"Windows.Foundation.Collections.IMapView`2<Guid, " BACKGROUND
+                         "IBackgroundTaskRegistration>");
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_QueryInterface(
+                tasks, &IID_IIterable_GUID_IBackgroundTaskRegistration, (void **)&iterable));
+        CHECK(IIterable_GUID_IBackgroundTaskRegistration_First(iterable, NULL) == E_POINTER);
+        CHECK_OK(IIterable_GUID_IBackgroundTaskRegistration_First(iterable, &iterator));
+        check_interfaces(iterator, iterator_iids, 1);
+        CHECK(IIterator_GUID_IBackgroundTaskRegistration_MoveNext(iterator, NULL) == E_POINTER);
+        CHECK_OK(IIterator_GUID_IBackgroundTaskRegistration_get_Current(iterator, &pair));
+        check_interfaces(pair, pair_iids, 1);
+        CHECK(IKeyValuePair_GUID_IBackgroundTaskRegistration_Release(pair) == 0);
+        CHECK(IIterator_GUID_IBackgroundTaskRegistration_Release(iterator) == 0);
+        IIterable_GUID_IBackgroundTaskRegistration_Release(iterable);
+        CHECK(IMapView_GUID_IBackgroundTaskRegistration_Release(tasks) == 0);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        CHECK(IBackgroundTaskRegistration_Release(task) == 0);
+}
+
+static STDMETHODIMP nothing_happens(IBackgroundTaskCompletedEventHandler *self, IBackgroundTaskRegistration *sender,
+                                    IBackgroundTaskCompletedEventArgs *args)
+{
+        return S_OK;
+}
+
+static void every_handler_has_a_token_of_its_own(void)
+{
+        static const IBackgroundTaskCompletedEventHandlerVtbl vtable = {
+                (void *)handler_query, (void *)handler_count, (void *)handler_count, nothing_happens,
+        };
+        IBackgroundTaskCompletedEventHandler handler = { &vtable };
+        IBackgroundTaskRegistration *task = new_task(STRING("Tokens"));
+        EventRegistrationToken a = { 0 }, b = { 0 }, none = { 4711 };
+
+        CHECK(IBackgroundTaskRegistration_add_Completed(task, NULL, &a) == E_POINTER && a.value == 0);
+        CHECK(IBackgroundTaskRegistration_add_Completed(task, &handler, NULL) == E_POINTER);
+        CHECK_OK(IBackgroundTaskRegistration_add_Completed(task, &handler, &a));
+        CHECK_OK(IBackgroundTaskRegistration_add_Completed(task, &handler, &b));
+        CHECK(a.value != 0 && b.value != 0 && a.value != b.value);
+        CHECK_OK(IBackgroundTaskRegistration_remove_Completed(task, a));
+        CHECK_OK(IBackgroundTaskRegistration_remove_Completed(task, a));
+        CHECK_OK(IBackgroundTaskRegistration_remove_Completed(task, none));
+        CHECK_OK(IBackgroundTaskRegistration_remove_Completed(task, b));
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        CHECK(IBackgroundTaskRegistration_Release(task) == 0);
+}
+
 static void a_registration_has_its_trigger(void)
 {
         IBackgroundTaskRegistration *task = new_task(STRING("Triggered"));
@@ -280,18 +358,6 @@ static void all_tasks_is_a_view_of_this_moment(void)
 
 static int n_answers;
 static AsyncStatus answered;
-
-static STDMETHODIMP handler_query(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self, const IID *iid,
-                                  void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) handler_count(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self)
-{
-        return 2;
-}
 
 static STDMETHODIMP handler_invoke(IAsyncOperationCompletedHandler_ApplicationTriggerResult *self,
                                    IAsyncOperation_ApplicationTriggerResult *operation, AsyncStatus status)
@@ -386,6 +452,10 @@ static void access_is_granted_within_policy(void)
 }
 
 const Row builder_rows[] = {
+        { "IInspectable", "registrations, views, iterators and pairs have their interfaces and one identity",
+          registrations_and_views_are_exact },
+        { "EventRegistrationToken", "every handler has a token of its own, and it may be given back twice",
+          every_handler_has_a_token_of_its_own },
         { "BackgroundTaskBuilder.Register", "a task without a trigger is refused", a_task_needs_a_trigger },
         { "TimeTrigger", "a freshness under 15 minutes is refused by Register",
           less_than_15_minutes_is_refused_by_register },

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "getters.h"
+
 #define BACKGROUND "Windows.ApplicationModel.Background."
 #define IIDS_MAX 6
 
@@ -210,6 +212,19 @@ static IInspectable *make(const ClassRow *row)
         return made;
 }
 
+/* Each method that hands something out refuses to hand it to nobody. */
+static void check_getters(void *face, const IID *iid)
+{
+        const struct {
+                HRESULT (STDMETHODCALLTYPE *methods[64])(void *self, void *ret);
+        } *const vtable = *(const void *const *)face;
+
+        for (size_t i = 0; i < sizeof getters / sizeof *getters; i++)
+                if (memcmp(getters[i].iid, iid, sizeof *iid) == 0 &&
+                    vtable->methods[getters[i].slot](face, NULL) != E_POINTER)
+                        fail_row(__FILE__, __LINE__, getters[i].method);
+}
+
 void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
 {
         IInspectable *object = of;
@@ -227,6 +242,7 @@ void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
                 CHECK_OK(IInspectable_QueryInterface(face, &IID_IUnknown, (void **)&again));
                 CHECK(again == unknown);
                 IUnknown_Release(again);
+                check_getters(face, iids[i]);
                 CHECK_OK(IInspectable_QueryInterface(face, iids[0], (void **)&back));
                 IInspectable_Release(back);
                 IInspectable_Release(face);

@@ -71,11 +71,19 @@ UINT32 count_tasks(void);
  * are programs of Windows, something else has.
  */
 
-/* A broker of its own, and a process without a package; then one of the test's. False if that cannot be. */
+/* What a process is while rows run. */
+typedef enum Place {
+        PLACE_NOWHERE,  /* of no package */
+        PLACE_CONFINED, /* of a package without the capability runFullTrust */
+        PLACE_PACKAGE,  /* of the test's package, and no server yet */
+        PLACE_SERVER,   /* of that package, and a server */
+        PLACE_MAX
+} Place;
+
+/* False if there can be no stage. */
 int stage_begin(int argc, char *argv[]);
-int stage_install(void);
-/* Before that: a package without the capability runFullTrust. */
-int stage_install_confined(void);
+/* In this order. 1: the process is there; 0: rows of this place do not run here; -1: it could not get there. */
+int stage_enter(Place place);
 /* In the package's server: returns when it has served and nothing runs any more. */
 void stage_serve(void);
 void stage_end(void);

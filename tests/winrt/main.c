@@ -142,28 +142,29 @@ static const Row stranger_rows[] = {
         { NULL },
 };
 
+#define ROWS_MAX 4
+
+static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
+        [PLACE_NOWHERE] = { value_rows, set_rows, class_rows, stranger_rows },
+        [PLACE_CONFINED] = { confined_rows },
+        [PLACE_PACKAGE] = { data_rows, builder_rows, group_rows, refused_rows },
+        [PLACE_SERVER] = { server_rows, object_rows, memory_rows },
+};
+
 int main(int argc, char *argv[])
 {
         if (argc == 2 && strcmp(argv[1], "serve") == 0)
                 return serve();
         if (!stage_begin(argc, argv))
                 return EXIT_FAILURE;
-        run_rows(value_rows);
-        run_rows(set_rows);
-        run_rows(class_rows);
-        run_rows(stranger_rows);
-        if (!stage_install_confined())
-                return EXIT_FAILURE;
-        run_rows(confined_rows);
-        if (!stage_install())
-                return EXIT_FAILURE;
-        run_rows(data_rows);
-        run_rows(builder_rows);
-        run_rows(group_rows);
-        run_rows(refused_rows);
-        run_rows(server_rows);
-        run_rows(object_rows);
-        run_rows(memory_rows);
+        for (Place place = PLACE_NOWHERE; place < PLACE_MAX; place++) {
+                int there = stage_enter(place);
+
+                if (there < 0)
+                        return EXIT_FAILURE;
+                for (size_t i = 0; there > 0 && i < ROWS_MAX && rows[place][i]; i++)
+                        run_rows(rows[place][i]);
+        }
         stage_end();
         printf("1..%d\n", n_rows);
         return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -61,15 +61,29 @@ static void strings_compare_by_their_characters(void)
         CHECK_OK(WindowsDeleteString(both));
 }
 
+static HRESULT answers[4];
+
+/* In a thread that is fresh. */
+static void *initialise(void *userdata)
+{
+        answers[0] = RoInitialize(RO_INIT_MULTITHREADED);
+        answers[1] = RoInitialize(RO_INIT_MULTITHREADED);
+        answers[2] = RoInitialize(RO_INIT_SINGLETHREADED);
+        RoUninitialize();
+        RoUninitialize();
+        answers[3] = RoInitialize(RO_INIT_SINGLETHREADED);
+        RoUninitialize();
+        return NULL;
+}
+
 static void apartments_are_counted_by_thread(void)
 {
-        CHECK(RoInitialize(RO_INIT_MULTITHREADED) == S_OK);
-        CHECK(RoInitialize(RO_INIT_MULTITHREADED) == S_FALSE);
-        CHECK(RoInitialize(RO_INIT_SINGLETHREADED) == RPC_E_CHANGED_MODE);
-        RoUninitialize();
-        RoUninitialize();
-        CHECK(RoInitialize(RO_INIT_SINGLETHREADED) == S_OK);
-        RoUninitialize();
+        pthread_t thread;
+
+        CHECK(pthread_create(&thread, NULL, initialise, NULL) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(answers[0] == S_OK && answers[1] == S_FALSE);
+        CHECK(answers[2] == RPC_E_CHANGED_MODE && answers[3] == S_OK);
 }
 
 static void classes_that_are_not_there_are_not_registered(void)
