@@ -90,6 +90,17 @@ bgt_trigger *bgt_trigger_application(void);
  * broker looks at it again when the run has ended.
  */
 bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot);
+/*
+ * ToastNotificationActionTrigger: fires when an action of a notification on the desktop was invoked
+ * whose key fits this pattern, with '*' and '?' (NULL: any), by whatever program it was shown;
+ * bgt_instance_details() has notifications:S (ids, as text) and actions:S.
+ */
+bgt_trigger *bgt_trigger_toast_action(const char *action, bool one_shot);
+/*
+ * ToastNotificationHistoryChangedTrigger: fires when a notification was closed; the details have
+ * notifications:S and reasons:S ("expired", "dismissed", "closed", "undefined").
+ */
+bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot);
 /* MediaProcessingTrigger(): as an ApplicationTrigger, requested with bgt_trigger_request(). */
 bgt_trigger *bgt_trigger_media_processing(void);
 /*

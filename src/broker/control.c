@@ -229,6 +229,9 @@ static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
         else if (spec->trigger.kind == TRIGGER_DEVICE_CONNECTION_CHANGE ||
                  spec->trigger.kind == TRIGGER_DEVICE_WATCHER)
                 what = "have devices watched";
+        else if (spec->trigger.kind == TRIGGER_TOAST_ACTION ||
+                 spec->trigger.kind == TRIGGER_TOAST_HISTORY_CHANGED)
+                what = "hear of notifications";
         else if (spec->trigger.kind == TRIGGER_SOCKET_ACTIVITY && !may_listen(broker, call, spec->trigger.text))
                 what = "have a socket held without a capability for servers (privateNetworkClientServer)";
         else

@@ -163,11 +163,26 @@ void broker_sensors_update(Broker *broker, bool baseline)
                 sensors_end_peek(broker->sensors);
 }
 
+/* Of this process, or that of systemd's user manager. */
+static const char *find_session_bus(void)
+{
+        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *runtime = getenv("XDG_RUNTIME_DIR");
+        static char standard[160];
+
+        if (address && address[0])
+                return address;
+        if (!runtime || runtime[0] != '/')
+                return "";
+        snprintf(standard, sizeof standard, "unix:path=%.100s/bus", runtime);
+        return standard;
+}
+
 int broker_sensors_open(Broker *broker)
 {
         const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
         const SensorsConfig config = {
                 .system_bus = address && address[0] ? address : ADDRESS_SYSTEM_BUS,
+                .session_bus = broker->options.paths.system ? "" : find_session_bus(),
                 .sysfs = "/sys",
                 .localtime = "/etc/localtime",
                 .storage = broker->paths.state,
@@ -207,13 +222,21 @@ void broker_sensors_keep(const Broker *broker)
                 sensors_keep(broker->sensors);
 }
 
+static void settle(Broker *broker, const Trigger *trigger)
+{
+        if (trigger->kind == TRIGGER_SOCKET_ACTIVITY)
+                sensors_settle(broker->sensors, trigger->text);
+}
+
 void broker_sensors_settle(Broker *broker, Uuid task)
 {
         TaskInfo info;
 
-        if (broker->sensors && engine_get_task(broker->engine, task, &info) &&
-            info.row.spec.trigger.kind == TRIGGER_SOCKET_ACTIVITY)
-                sensors_settle(broker->sensors, info.row.spec.trigger.text);
+        if (!broker->sensors || !engine_get_task(broker->engine, task, &info))
+                return;
+        settle(broker, &info.row.spec.trigger);
+        for (uint32_t i = 0; i < info.row.spec.n_more; i++)
+                settle(broker, &info.row.spec.more[i]);
 }
 
 void on_take_socket(Call *call, BusRun run, void *userdata)

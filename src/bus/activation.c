@@ -45,7 +45,7 @@ static void put_paths(Writer *w, const char *paths, size_t n)
         writer_put_option_bool(w, "everything", everything);
 }
 
-/* Of entries of a device: the number of the event, the action, the path below /sys and the node. */
+/* One of the fields of each entry, which have tabs between them. */
 static void put_column(Writer *w, const char *key, unsigned column, const char *before, const char *entries, size_t n)
 {
         writer_open_option(w, key, "as");
@@ -66,6 +66,7 @@ static void put_column(Writer *w, const char *key, unsigned column, const char *
         writer_close(w);
 }
 
+/* An entry is the number of the event, the action, the path below /sys and the node. */
 static void put_devices(Writer *w, const char *entries, size_t n)
 {
         if (n > 0 && entries[n - 1] != '\0')
@@ -73,6 +74,16 @@ static void put_devices(Writer *w, const char *entries, size_t n)
         put_column(w, "actions", 1, "", entries, n);
         put_column(w, "devices", 2, "/sys", entries, n);
         put_column(w, "nodes", 3, "", entries, n);
+        writer_put_option_bool(w, "everything", n <= 1);
+}
+
+/* An entry is a number, the notification, and the action or the reason. */
+static void put_toasts(Writer *w, const char *what, const char *entries, size_t n)
+{
+        if (n > 0 && entries[n - 1] != '\0')
+                n = 0;
+        put_column(w, "notifications", 1, "", entries, n);
+        put_column(w, what, 2, "", entries, n);
         writer_put_option_bool(w, "everything", n <= 1);
 }
 
@@ -86,6 +97,8 @@ static void put_details(Writer *w, const RunInfo *run)
                 put_paths(w, run->details, run->n_details);
         else if (kind == TRIGGER_DEVICE_CONNECTION_CHANGE || kind == TRIGGER_DEVICE_WATCHER)
                 put_devices(w, run->details, run->n_details);
+        else if (kind == TRIGGER_TOAST_ACTION || kind == TRIGGER_TOAST_HISTORY_CHANGED)
+                put_toasts(w, kind == TRIGGER_TOAST_ACTION ? "actions" : "reasons", run->details, run->n_details);
         else if (run->n_details > 0)
                 details_copy(w, run->details, run->n_details);
         writer_close(w);

@@ -12,6 +12,8 @@
 #include "base/support.h"
 #include "bus/settings.h"
 
+#define TOAST_PATTERN_MAX 200
+
 void refuse(Refusal *refusal, Error error, const char *format, ...)
 {
         va_list args;
@@ -145,6 +147,11 @@ static void read_trigger_option(Reader *r, const char *key, const char *type, Tr
         } else if ((trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT && strcmp(key, "id") == 0) ||
                    (trigger->kind == TRIGGER_CALENDAR && strcmp(key, "expression") == 0)) {
                 trigger->text = read_string(r, key, type, refusal);
+        } else if (trigger->kind == TRIGGER_TOAST_ACTION && strcmp(key, "action") == 0) {
+                trigger->text = read_string(r, key, type, refusal);
+                if (!trigger->text[0] || strlen(trigger->text) > TOAST_PATTERN_MAX)
+                        refuse(refusal, ERROR_INVALID_ARGUMENT, "the pattern of an action has 1 to %d bytes",
+                               TOAST_PATTERN_MAX);
         } else if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(key, "listen") == 0) {
                 read_address(r, key, type, trigger, refusal);
         } else {
@@ -266,6 +273,9 @@ static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *ref
                 put_devices(&devices, trigger->kind, text, refusal);
         else
                 has_text = true;
+        if ((trigger->kind == TRIGGER_TOAST_ACTION || trigger->kind == TRIGGER_TOAST_HISTORY_CHANGED) &&
+            !trigger->text)
+                trigger->text = "*";
         if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !trigger->text)
                 refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs an address to listen at");
         if (!has_text)
@@ -411,6 +421,8 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                 put_watched_devices(w, t);
         } else if (t->kind == TRIGGER_SOCKET_ACTIVITY) {
                 writer_put_option_string(w, "listen", t->text);
+        } else if (t->kind == TRIGGER_TOAST_ACTION) {
+                writer_put_option_string(w, "action", t->text);
         }
         if (!trigger_is_requested(t->kind))
                 writer_put_option_bool(w, "one-shot", t->one_shot);

@@ -19,9 +19,13 @@ static const char help[] =
         "  --at CALENDAR         as systemd.time(7): daily, Mon..Fri 09:30 (see next)\n"
         "  --maintenance MINUTES MaintenanceTrigger: as --time, on AC power only\n"
         "  --on EVENT            SystemTrigger: InternetAvailable, UserPresent...; or:\n"
-        "                        boot, login, resume; or on request of the app:\n"
+        "                        boot, login, resume; of notifications:\n"
+        "                        ToastNotificationActionTrigger,\n"
+        "                        ToastNotificationHistoryChangedTrigger;\n"
+        "                        or on request of the app:\n"
         "                        MediaProcessingTrigger, DeviceUseTrigger,\n"
         "                        DeviceServicingTrigger\n"
+        "  --action PATTERN      ... of a notification, when its key is like this\n"
         "  --files PATH[:PATH]...\n"
         "                        when one of these files has changed, or anything in or\n"
         "                        below one of these folders\n"
@@ -62,7 +66,7 @@ static const char help[] =
         "  bgtask register --every 1h --when InternetAvailable,OnACPower Sync\n";
 
 typedef struct Arguments {
-        const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *socket, *clsid, *when,
+        const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *socket, *action, *clsid, *when,
                 *if_exists, *group, *overlap, *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
         bool application, once, once_per_boot, in_process, flat, tracker, changes, cancel_on_condition_loss;
@@ -78,7 +82,10 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                        : kind == TRIGGER_MEDIA_PROCESSING ? bgt_trigger_media_processing()
                        : kind == TRIGGER_DEVICE_USE       ? bgt_trigger_device_use()
                        : kind == TRIGGER_DEVICE_SERVICING ? bgt_trigger_device_servicing()
-                                                          : bgt_trigger_event(kind, a->once);
+                       : kind == TRIGGER_TOAST_ACTION     ? bgt_trigger_toast_action(a->action, a->once)
+                       : kind == TRIGGER_TOAST_HISTORY_CHANGED
+                               ? bgt_trigger_toast_history_changed(a->once)
+                               : bgt_trigger_event(kind, a->once);
         return status;
 }
 
@@ -123,6 +130,8 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 return cli_usage(verb, "a task has one trigger, and %d are given", n);
         if (n == 0)
                 return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
+        if (a->action && !a->on)
+                return cli_usage(verb, "--action goes with --on ToastNotificationActionTrigger");
         if (a->once_per_boot && (!a->custom || a->once))
                 return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (a->time && cli_parse_number(verb, "--time", "minutes, as 15", a->time, &minutes))
@@ -297,6 +306,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 { "device", .value = &a.device },
                 { "devices", .value = &a.devices },
                 { "socket", .value = &a.socket },
+                { "action", .value = &a.action },
                 { "changes", .flag = &a.changes },
                 { "delay", .duration_usec = &a.delay },
                 { "maximum-delay", .duration_usec = &a.maximum_delay },

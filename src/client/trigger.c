@@ -214,6 +214,16 @@ bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot)
         return NULL;
 }
 
+bgt_trigger *bgt_trigger_toast_action(const char *action, bool one_shot)
+{
+        return new_of_text(BGT_TRIGGER_TOAST_ACTION, action ? action : "*", one_shot);
+}
+
+bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot)
+{
+        return trigger_new(BGT_TRIGGER_TOAST_HISTORY_CHANGED, one_shot);
+}
+
 bgt_trigger *bgt_trigger_calendar(const char *expression, bool one_shot)
 {
         return new_of_text(BGT_TRIGGER_CALENDAR, expression, one_shot);
@@ -369,6 +379,9 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 writer_put_option_string(w, "id", trigger->text);
                 if (trigger->once_per_boot)
                         writer_put_option_bool(w, "once-per-boot", true);
+                break;
+        case BGT_TRIGGER_TOAST_ACTION:
+                writer_put_option_string(w, "action", trigger->text);
                 break;
         case BGT_TRIGGER_SOCKET_ACTIVITY:
                 writer_put_option_string(w, "listen", trigger->text);

@@ -14,6 +14,7 @@
 #include "sensors/files.h"
 #include "sensors/internal.h"
 #include "sensors/sockets.h"
+#include "sensors/toasts.h"
 
 static const SensorType *const types[] = {
         &sensor_network,  &sensor_power,   &sensor_session, &sensor_cost,
@@ -42,6 +43,8 @@ struct Sensors {
         SystemBus *bus;
         Files *files;          /* NULL: none are watched */
         int files_error;       /* why there are none although some should be */
+        Toasts *toasts;
+        int toasts_error;
         Sockets *sockets;
         int sockets_error;
         Devices *devices;
@@ -325,6 +328,23 @@ static void watch_socket(Sensors *sensors, const char *text, bool on)
                 sensors->sockets_error = sockets_watch(sensors->sockets, text);
 }
 
+static void watch_toasts(Sensors *sensors, uint8_t kind, const char *text, bool on)
+{
+        if (!on) {
+                if (sensors->toasts)
+                        toasts_unwatch(sensors->toasts, kind, text);
+                if (sensors->toasts && toasts_is_empty(sensors->toasts))
+                        sensors->toasts = toasts_free(sensors->toasts);
+                return;
+        }
+        if (!sensors->toasts)
+                sensors->toasts_error = toasts_new(sensors->loop, sensors->config.session_bus,
+                                                   sensors->config.happened, sensors->config.userdata,
+                                                   &sensors->toasts);
+        if (sensors->toasts)
+                sensors->toasts_error = toasts_watch(sensors->toasts, kind, text);
+}
+
 void sensors_settle(Sensors *sensors, const char *text)
 {
         if (sensors->sockets)
@@ -356,6 +376,10 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
         case TRIGGER_SOCKET_ACTIVITY:
                 watch_socket(sensors, text, on);
                 break;
+        case TRIGGER_TOAST_ACTION:
+        case TRIGGER_TOAST_HISTORY_CHANGED:
+                watch_toasts(sensors, kind, text, on);
+                break;
         }
 }
 
@@ -374,6 +398,11 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
                 if (sensors->sockets_error < 0)
                         return strerror(-sensors->sockets_error);
                 return sensors->sockets ? sockets_problem(sensors->sockets, text) : NULL;
+        case TRIGGER_TOAST_ACTION:
+        case TRIGGER_TOAST_HISTORY_CHANGED:
+                if (sensors->toasts_error < 0)
+                        return strerror(-sensors->toasts_error);
+                return sensors->toasts ? toasts_problem(sensors->toasts) : NULL;
         default:
                 return NULL;
         }
@@ -449,6 +478,7 @@ Sensors *sensors_free(Sensors *sensors)
         files_free(sensors->files);
         devices_free(sensors->devices);
         sockets_free(sensors->sockets);
+        toasts_free(sensors->toasts);
         system_bus_free(sensors->bus);
         free(sensors);
         return NULL;

@@ -35,8 +35,9 @@ typedef struct SensorReading {
 } SensorReading;
 
 typedef struct SensorsConfig {
-        /* These four live as long as the Sensors. */
+        /* These five live as long as the Sensors. */
         const char *system_bus;   /* D-Bus address */
+        const char *session_bus;  /* the same; "": there is none */
         const char *sysfs;        /* "/sys" */
         const char *localtime;    /* "/etc/localtime" */
         const char *storage;      /* a folder of the file system whose space counts */

@@ -23,6 +23,7 @@ except ImportError:
 NM, NM_PATH = 'org.freedesktop.NetworkManager', '/org/freedesktop/NetworkManager'
 LOGIN, LOGIN_PATH = 'org.freedesktop.login1', '/org/freedesktop/login1'
 UPOWER, UPOWER_PATH = 'org.freedesktop.UPower', '/org/freedesktop/UPower'
+NOTIFICATIONS, NOTIFICATIONS_PATH = 'org.freedesktop.Notifications', '/org/freedesktop/Notifications'
 ROUTE = 'route add default via 192.0.2.1 dev up0'
 NO_ROUTE = 'route del default'
 PYTHON = '/usr/bin/python3'
@@ -142,6 +143,31 @@ class Mock:
     def stop(self):
         if self.process.poll() is None:
             self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+
+class Desktop:
+    """python-dbusmock's notification daemon on a session bus of its own."""
+
+    def __init__(self, bus):
+        self.process = subprocess.Popen([PYTHON, '-m', 'dbusmock', '--session', '--template', 'notification_daemon'],
+                                        env={'DBUS_SESSION_BUS_ADDRESS': bus.address, 'PATH': os.environ['PATH']},
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.connection = bus.connect()
+        eventually(lambda: self.connection.name_has_owner(NOTIFICATIONS), 'the notification daemon')
+        self.mock = dbus.Interface(self.connection.get_object(NOTIFICATIONS, NOTIFICATIONS_PATH), MOCK)
+
+    def shown(self):
+        """(application, replaced id, icon, summary, body, actions, hints, timeout) of each notification so far."""
+        return [arguments for _, name, arguments in self.mock.GetCalls() if name == 'Notify']
+
+    def wait(self, n):
+        eventually(lambda: len(self.shown()) >= n, f'{n} notifications')
+        return self.shown()
+
+    def stop(self):
+        self.process.kill()
         self.process.wait()
         self.connection.close()
 

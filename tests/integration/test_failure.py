@@ -5,39 +5,11 @@ import contextlib
 import os
 import pathlib
 import signal
-import subprocess
 
 from harness import Case, eventually, kill, processes
-from machine import MOCK, PYTHON, Bus, dbus, needs_mock
+from machine import Bus, Desktop, needs_mock
 
-NOTIFICATIONS = 'org.freedesktop.Notifications'
-OBJECT = '/org/freedesktop/Notifications'
 AT_A_TIME = 8
-
-
-class Desktop:
-    """python-dbusmock's notification daemon on a session bus of its own."""
-
-    def __init__(self, bus):
-        self.process = subprocess.Popen([PYTHON, '-m', 'dbusmock', '--session', '--template', 'notification_daemon'],
-                                        env={'DBUS_SESSION_BUS_ADDRESS': bus.address, 'PATH': os.environ['PATH']},
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.connection = bus.connect()
-        eventually(lambda: self.connection.name_has_owner(NOTIFICATIONS), 'the notification daemon')
-        self.mock = dbus.Interface(self.connection.get_object(NOTIFICATIONS, OBJECT), MOCK)
-
-    def shown(self):
-        """(application, replaced id, icon, summary, body, actions, hints, timeout) of each notification so far."""
-        return [arguments for _, name, arguments in self.mock.GetCalls() if name == 'Notify']
-
-    def wait(self, n):
-        eventually(lambda: len(self.shown()) >= n, f'{n} notifications')
-        return self.shown()
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.connection.close()
 
 
 class Failing(Case):
