@@ -114,8 +114,15 @@ void class_worked(Engine *e, Class *class_)
         class_->failures = class_->launch_failures = 0;
         class_->until_boot_usec = 0;
         engine_set_alarm(e, &class_->alarm, false, USEC_INFINITY);
-        if (!class_->probing)
-                gate_open(e, &class_->backoff);
+        /* What the one start after a quarantine was to show has been shown by another. */
+        list_for_each(i, &e->live) {
+                Run *run = list_entry(i, Run, live_node);
+
+                if (class_->probing && task_class(e, run->task) == class_)
+                        run->probe = false;
+        }
+        class_->probing = false;
+        gate_open(e, &class_->backoff);
 }
 
 void class_probe_over(Engine *e, Run *run)
@@ -298,6 +305,21 @@ void class_place(Engine *e, Run *run)
         attach(run, server);
         effect_ledger(e, run);
         server_arm(e, server);
+}
+
+void class_look_again(Engine *e, Task *task)
+{
+        Extra *extra = task_extra(e, task);
+        Class *class_ = task_class(e, task);
+
+        if (!extra || class_->command)
+                return;
+        list_for_each_safe(i, &extra->live) {
+                Run *run = list_entry(i, Run, task_node);
+
+                if (run->state == RUN_STARTING && find_taker(class_))
+                        run_dispatch(e, run, RUN_CLASS_READY, (RunArgs){ 0 });
+        }
 }
 
 /* The runs that wait for this server look again: at its class object, or for another one. */

@@ -426,8 +426,9 @@ void firing_forget(Engine *e, Run *run, int error)
         e->n_pending--;
         ending_free_run(e, run);
         if (task->state == TASK_REGISTERED || task->state == TASK_UPDATING) {
-                if (spec_is_timer(trigger))
-                        timer_arm(e, trigger, again ? REWRITE_USEC : 0);
+                /* One that was put off before stays so. */
+                if (spec_is_timer(trigger) && again)
+                        timer_arm(e, trigger, REWRITE_USEC);
                 trigger_arm_all(e, task);
         }
         gate_kick(e, task);

@@ -355,6 +355,8 @@ bool class_is_missing(const Class *class_);
 void class_alarm(Engine *e, Class *class_);
 /* Table 6.1: sends the run to a class object, or lets it wait for one, or launches a server. */
 void class_place(Engine *e, Run *run);
+/* After an update: its runs that wait for a server are sent if the class that it has is offered. */
+void class_look_again(Engine *e, Task *task);
 /* CLASS_REGISTERED, CLASS_REVOKED, CLASSES_SUSPENDED */
 void class_event(Engine *e, const Event *event);
 /* The server may take runs again: what waits for a host looks again. */

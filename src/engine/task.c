@@ -176,7 +176,8 @@ void task_store_gone(Engine *e, Task *task, Commit *commit, uint8_t reason)
 static void rows_kept(Engine *e, Task *task, bool stored)
 {
         Extra *extra = task_extra(e, task);
-        ListNode *const lists[] = { &extra->live, &extra->ended };
+        /* One that was alive then may have to be tried again. */
+        ListNode *const lists[] = { &extra->queue, &extra->live, &extra->ended };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 list_for_each(k, lists[i]) {
@@ -379,6 +380,7 @@ static void updated(Engine *e, Task *task, TaskArgs *args)
         effect_notify(e, NOTIFY_CHANGED, task);
         task_set_state(e, task, TASK_REGISTERED, 0);
         trigger_enter(e, task);
+        class_look_again(e, task);
         if (task->state_dirty) {
                 commit_batch(e)->state_of = task->id;
                 effect_store_task(e, EFFECT_STORE_TASK_STATE, commit_batch(e), task);

@@ -531,6 +531,35 @@ static void while_unregistering_all_is_left_alone_and_a_failure_restores_it(void
         driver_free(d);
 }
 
+static void a_failed_unregister_leaves_no_row_of_a_run_that_was_to_be_tried_again(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        uint64_t first;
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        id = driver_must_register(d, spec);
+        d->hold_commits = true;
+        d->launch = LAUNCH_HOLD;
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_level(d, CONDITION_ON_AC_POWER, 1);
+        driver_unregister(d, id, false);
+        driver_server_gone(d, driver_last_server(d), false, 1);
+        /* The row of the first firing is answered after all others. */
+        first = d->held[0];
+        memmove(d->held, d->held + 1, --d->n_held * sizeof d->held[0]);
+        driver_answer_commits(d, -EIO);
+        driver_cancel(d, id, REASON_USER);
+        d->held[d->n_held++] = first;
+        for (unsigned i = 0; i < 4; i++)
+                driver_answer_commits(d, 0);
+        assert_int_equal(d->n_history, 1);
+        assert_int_equal(driver_n_stored_pending(d), 0);
+        driver_free(d);
+}
+
 static void the_quota_of_registrations_is_not_asked_for_what_replaces(void **state)
 {
         EngineLimits limits = engine_default_limits;
@@ -650,6 +679,7 @@ int main(void)
                 cmocka_unit_test(unregister_ends_pending_firings_and_lets_live_runs_finish),
                 cmocka_unit_test(unregister_with_cancel_cancels_live_runs_with_abort),
                 cmocka_unit_test(while_unregistering_all_is_left_alone_and_a_failure_restores_it),
+                cmocka_unit_test(a_failed_unregister_leaves_no_row_of_a_run_that_was_to_be_tried_again),
                 cmocka_unit_test(the_quota_of_registrations_is_not_asked_for_what_replaces),
                 cmocka_unit_test(registrations_are_listed_in_pages_in_the_order_of_their_ids),
                 cmocka_unit_test(a_paused_task_latches_its_firings_until_it_is_resumed),

@@ -3,6 +3,7 @@
 /* docs/semantics.md, section 3, in an engine; and that nothing wakes while nothing is due. */
 
 #include <errno.h>
+#include <string.h>
 
 #include "engine/test-driver.h"
 
@@ -187,6 +188,37 @@ static void a_failed_unregister_does_not_save_a_one_shot_that_has_ended(void **s
         driver_settle(d);
         assert_int_equal(d->n_history, 1);
         assert_int_equal(driver_n_stored_tasks(d), 0);
+        driver_free(d);
+}
+
+static void a_firing_that_ended_before_its_task_became_a_one_shot_removes_nothing(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        DriverReply *update, *unregister;
+        uint64_t first;
+
+        driver_must_register(d, spec);
+        d->hold_commits = true;
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        spec.trigger = (Trigger){ .kind = TRIGGER_CUSTOM_SYSTEM_EVENT, .text = "x", .one_shot = true };
+        update = driver_register(d, spec, IF_EXISTS_UPDATE);
+        driver_complete(d, 0);
+        /* The update is answered before the row of the firing, which fails. */
+        first = d->held[0];
+        memmove(d->held, d->held + 1, --d->n_held * sizeof d->held[0]);
+        driver_answer_commits(d, 0);
+        driver_answer_commits(d, 0);
+        assert_int_equal(update->error, ERROR_NONE);
+        d->held[d->n_held++] = first;
+        driver_answer_commits(d, -EIO);
+        unregister = driver_unregister(d, update->id, false);
+        driver_answer_commits(d, -EIO);
+        assert_int_equal(unregister->error, ERROR_STORE_FAILED);
+        for (unsigned i = 0; i < 4; i++)
+                driver_answer_commits(d, 0);
+        assert_int_equal(d->n_history, 1);
+        assert_int_equal(driver_n_stored_tasks(d), 1);
         driver_free(d);
 }
 
@@ -397,6 +429,7 @@ int main(void)
                 cmocka_unit_test(other_one_shot_triggers_fire_once_too),
                 cmocka_unit_test(a_one_shot_that_ends_while_it_is_updated_is_removed_after_the_update),
                 cmocka_unit_test(a_failed_unregister_does_not_save_a_one_shot_that_has_ended),
+                cmocka_unit_test(a_firing_that_ended_before_its_task_became_a_one_shot_removes_nothing),
                 cmocka_unit_test(a_clock_step_changes_nothing_for_anchors_of_this_boot),
                 cmocka_unit_test(after_a_reboot_elapsed_time_follows_the_wall_clock_until_the_first_firing),
                 cmocka_unit_test(a_wall_clock_that_went_back_over_a_reboot_starts_the_interval_again),

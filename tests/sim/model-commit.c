@@ -58,8 +58,6 @@ static void take_anchor_back(World *w, MTrigger *t, const Trigger *trigger, cons
 
         if (forgotten && is_once_per_boot(trigger))
                 t->fired_in_boot = uuid_equal(anchor->boot_id, w->boot_id);
-        if (forgotten && anchor->real_usec >= before)
-                t->hold_boot = 0;
         if (is_calendar(trigger)) {
                 if (forgotten && anchor->real_usec != before)
                         t->hold_boot = usec_add(w->now.boot_usec, USEC_PER_MINUTE);

@@ -82,6 +82,17 @@ static uint32_t failing_conditions(World *w, const MFiring *f)
 }
 
 /* After a quarantine one start is tried: the others wait for what becomes of it. */
+/* 6.2: an acknowledgement resets the class, and the one start after a quarantine has nothing more to show. */
+void model_class_worked(Model *m, const TaskSpec *spec)
+{
+        MClass *c = model_class(m, spec);
+
+        *c = (MClass){ 0 };
+        for (size_t i = 0; i < m->n_firings; i++)
+                if (model_class(m, &m->firings[i]->task->spec) == c)
+                        m->firings[i]->probe = false;
+}
+
 bool model_is_probing(Model *m, const MClass *c)
 {
         for (size_t i = 0; i < m->n_firings; i++)

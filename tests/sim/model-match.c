@@ -132,6 +132,14 @@ Act *find_task_gone(World *w, Uuid task)
         return NULL;
 }
 
+static bool is_in_flight(World *w, uint64_t commit)
+{
+        for (size_t i = 0; i < w->store.n_txs; i++)
+                if (commit && w->store.txs[i].commit == commit)
+                        return true;
+        return false;
+}
+
 /* An outcome that waited for the commit of its row, or whose own commit failed, is written. */
 static bool is_written_again(World *w, Act *a)
 {
@@ -145,7 +153,8 @@ static bool is_written_again(World *w, Act *a)
                         continue;
                 sim_check(w, a->run.outcome == e->row.outcome && a->run.reason == e->row.reason, "12",
                           "run %s is written with another outcome than it had", short_id(e->run));
-                if (t && e->one_shot && t->one_shot_end) {
+                /* Of several outcomes the first one takes the registration away. */
+                if (t && e->one_shot && t->one_shot_end && !is_in_flight(w, t->commit)) {
                         t->commit = a->effect.store.commit;
                         model_promise_ends(w, t, t->commit);
                 }

@@ -42,7 +42,8 @@ bool model_try_remove(World *w, int package, uint64_t token)
         p->op = EVENT_REMOVE;
         p->token = token;
         for (size_t i = 0; i < w->acts.n; i++)
-                if (w->acts.items[i].effect.type == EFFECT_STORE_PACKAGE_GONE && !w->acts.items[i].matched)
+                if (w->acts.items[i].effect.type == EFFECT_STORE_PACKAGE_GONE &&
+                    package_index(w->acts.items[i].effect.store.package.name) == package)
                         p->commit = w->acts.items[i].effect.store.commit;
         sim_check(w, p->commit, "9", "a removal is not given to the store");
         for (size_t i = 0; i < m->n_tasks; i++) {

@@ -481,30 +481,30 @@ static bool removes_package(World *w, uint64_t commit)
         return false;
 }
 
-/* True if the engine did something that judging this caller explains. */
-static bool is_evident(World *w, const MWaiter *waiter)
+/* The first thing that the engine did and that judging this caller explains; NULL: it did none. */
+static const Act *evidence(World *w, const MWaiter *waiter)
 {
         if (find_reply(w, waiter->token))
-                return true;
+                return find_reply(w, waiter->token);
         for (size_t i = 0; i < w->acts.n; i++) {
                 const Act *a = &w->acts.items[i];
+                bool puts = a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered;
 
                 if (a->matched)
                         continue;
-                if (waiter->type == EVENT_REGISTER && a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
-                    specs_equal(&a->task.spec, &waiter->spec))
-                        return true;
-                if ((waiter->type == EVENT_PAUSE || waiter->type == EVENT_SKIP) &&
-                    a->effect.type == EFFECT_STORE_TASK && !a->task.unregistered &&
+                if (waiter->type == EVENT_REGISTER && puts && specs_equal(&a->task.spec, &waiter->spec))
+                        return a;
+                if ((waiter->type == EVENT_PAUSE || waiter->type == EVENT_SKIP) && puts &&
                     uuid_equal(a->task.id, waiter->task))
-                        return true;
+                        return a;
                 if (waiter->type == EVENT_UNREGISTER && is_task_gone(a, waiter->task) &&
                     !removes_package(w, a->effect.store.commit))
-                        return true;
-                if (waiter->type == EVENT_REMOVE && a->effect.type == EFFECT_STORE_PACKAGE_GONE)
-                        return true;
+                        return a;
+                if (waiter->type == EVENT_REMOVE && a->effect.type == EFFECT_STORE_PACKAGE_GONE &&
+                    package_index(a->effect.store.package.name) == waiter->package)
+                        return a;
         }
-        return false;
+        return NULL;
 }
 
 /* Nothing that could have met the limit was stored before this. */
@@ -525,7 +525,17 @@ static int rank(World *w, const MWaiter *waiter)
         /* The limit is met by those that went before. */
         if (reply)
                 return 1;
-        return !is_evident(w, waiter) ? 0 : waiter->type == EVENT_REMOVE ? 2 : 3;
+        return !evidence(w, waiter) ? 0 : waiter->type == EVENT_REMOVE ? 2 : 3;
+}
+
+/* Of two that register the one goes first whose row does, of others the one that has waited longer. */
+static bool goes_before(World *w, const MWaiter *a, const MWaiter *b)
+{
+        int rank_a = rank(w, a), rank_b = rank(w, b);
+
+        if (rank_a != rank_b || rank_a != 3 || a->type != EVENT_REGISTER || b->type != EVENT_REGISTER)
+                return rank_a >= rank_b;
+        return evidence(w, a) <= evidence(w, b);
 }
 
 /* Those whose commit has been answered are judged again. The page does not say in which order: the engine shows it. */
@@ -539,7 +549,7 @@ void model_waiters(World *w)
 
                 for (size_t i = m->n_waiters; i-- > 0;)
                         if (is_ready(w, &m->waiters[i]) &&
-                            (chosen == m->n_waiters || rank(w, &m->waiters[i]) >= rank(w, &m->waiters[chosen])))
+                            (chosen == m->n_waiters || goes_before(w, &m->waiters[i], &m->waiters[chosen])))
                                 chosen = i;
                 if (chosen == m->n_waiters)
                         break;

@@ -251,7 +251,7 @@ static void confirm(World *w, MFiring *f)
         uint64_t limit = f->task->spec.time_limit_usec ?: w->limits.time_limit_usec;
 
         if (!f->acknowledged) {
-                *model_class(w->model, &f->task->spec) = (MClass){ 0 };
+                model_class_worked(w->model, &f->task->spec);
                 f->started_real = f->sent_real ?: w->now.real_usec;
         }
         f->unconfirmed = false;

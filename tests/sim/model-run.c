@@ -76,17 +76,13 @@ static bool is_head(Model *m, const MFiring *f)
         return !is_live(f) && (f->task->spec.overlap == OVERLAP_PARALLEL || model_head(m, f->task) == f);
 }
 
-/* Every head whose gate is open starts. Which of several, when a limit leaves room for few, is told by the engine. */
-void model_start_heads(World *w)
+/* What was accepted first starts first; of what was accepted at one moment the ledger tells. */
+static MFiring *next_start(World *w, Act **ret_ledger)
 {
         Model *m = w->model;
-        MFiring *ready[M_FIRINGS];
-        size_t n = 0;
+        MFiring *next = NULL;
         uint32_t codes;
 
-        for (size_t i = 0; i < m->n_firings; i++)
-                if (is_head(m, m->firings[i]) && model_gate(w, m->firings[i], &codes) == GATE_OPEN)
-                        ready[n++] = m->firings[i];
         for (size_t i = 0; i < m->n_firings; i++) {
                 MFiring *f = m->firings[i];
                 Act *ledger;
@@ -94,14 +90,30 @@ void model_start_heads(World *w)
                 if (!is_head(m, f) || model_gate(w, f, &codes) == GATE_SHUT)
                         continue;
                 ledger = find_ledger_start(w, f->run, f->attempts + 1);
-                if (!ledger)
+                if (!ledger || (next && (f->atom != next->atom || ledger > *ret_ledger)))
                         continue;
-                start(w, f, ledger);
-                i = SIZE_MAX;
+                next = f;
+                *ret_ledger = ledger;
         }
+        return next;
+}
+
+/* Every head whose gate is open starts. Which of several, when a limit leaves room for few, is told by the engine. */
+void model_start_heads(World *w)
+{
+        Model *m = w->model;
+        MFiring *ready[M_FIRINGS], *f;
+        size_t n = 0;
+        uint32_t codes;
+
+        for (size_t i = 0; i < m->n_firings; i++)
+                if (is_head(m, m->firings[i]) && model_gate(w, m->firings[i], &codes) == GATE_OPEN)
+                        ready[n++] = m->firings[i];
+        for (Act *ledger; (f = next_start(w, &ledger));)
+                start(w, f, ledger);
         check_order(w, ready, n);
         for (size_t i = 0; i < m->n_firings && !m->shutting_down; i++) {
-                MFiring *f = m->firings[i];
+                f = m->firings[i];
 
                 sim_check(w, !is_head(m, f) || model_gate(w, f, &codes) != GATE_OPEN, "5.1, I9",
                           "run %s of %s/%s does not start, and every gate is open", short_id(f->run),
@@ -452,12 +464,11 @@ static void add_orphan(World *w, const MFiring *f)
 
 static void acknowledged(World *w, MFiring *f)
 {
-        MClass *c = model_class(w->model, &f->task->spec);
         uint64_t limit = f->task->spec.time_limit_usec ?: w->limits.time_limit_usec;
 
         if (f->acknowledged)
                 return;
-        *c = (MClass){ 0 };
+        model_class_worked(w->model, &f->task->spec);
         f->acknowledged = true;
         f->started_real = f->sent_real ?: w->now.real_usec;
         f->ack_mono = USEC_INFINITY;

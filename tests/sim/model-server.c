@@ -300,10 +300,13 @@ static bool still_starts(World *w, const MFiring *f)
         for (size_t i = 0; i < n; i++)
                 if (uuid_equal(infos[i].run, f->run))
                         return infos[i].state == RUN_STARTING && infos[i].attempt == f->attempts;
-        /* It may have been canceled after that. */
+        /* It may have been canceled after that, unless it was pending again before. */
         for (size_t i = 0; i < w->acts.n; i++) {
                 const Act *a = &w->acts.items[i];
 
+                if (a->effect.type == EFFECT_NOTIFY && a->effect.notify.kind == NOTIFY_CHANGED &&
+                    uuid_equal(a->effect.notify.task, f->task->id))
+                        return false;
                 if (a->effect.type == EFFECT_NOTIFY && a->effect.notify.kind == NOTIFY_ENDED &&
                     uuid_equal(a->run.id, f->run))
                         return a->run.outcome == OUTCOME_CANCELED;

@@ -13,7 +13,7 @@
 enum {
         M_TASKS = 64,
         M_FIRINGS = 700,
-        M_SERVERS = 256,
+        M_SERVERS = 512,
         M_OBJECTS = 128,
         M_ENDINGS = 2000,
         M_WAITERS = 200,
@@ -318,6 +318,7 @@ int model_level_of(Model *m, int condition);
 
 /* model-gate.c: section 5.1 */
 bool model_is_probing(Model *m, const MClass *c);
+void model_class_worked(Model *m, const TaskSpec *spec);
 bool model_class_declared(Model *m, const TaskSpec *spec);
 /* A class that some version of some package declares. */
 bool model_package_has_class(Uuid clsid);

@@ -106,13 +106,30 @@ static double test_scale(void)
         return scale > 0 ? scale : 1;
 }
 
-/* TAP: one test point for each profile. */
+/* Seeds that have failed once, beyond those that are played anyway. They say less when the dice have changed since. */
+static const uint64_t kept[] = {
+        21344, 48690, 61402, 69136, 70725, 73497, 111951, 129805, 132533, 157871, 159243, 180488, 180793, 180854,
+        192978,
+};
+
+static unsigned play_kept(const Options *o)
+{
+        unsigned failures = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                failures += play_range(o, kept[i], 1, kept[i] + 1);
+        return failures;
+}
+
+/* TAP: one test point for each profile, and one for the kept seeds. */
 static int run_tests(const Options *o)
 {
         uint64_t n = 10000 * test_scale();
         int r = EXIT_SUCCESS;
 
-        printf("TAP version 13\n1..%zu\n", n_profiles);
+        unsigned again = play_kept(o);
+
+        printf("TAP version 13\n1..%zu\n", n_profiles + 1);
         for (size_t i = 0; i < n_profiles; i++) {
                 unsigned failures = play_range(o, i, n_profiles, MAX(n, n_profiles));
 
@@ -122,6 +139,9 @@ static int run_tests(const Options *o)
                 if (failures)
                         r = EXIT_FAILURE;
         }
+        printf("%s %zu - seeds that have failed once agree with the model\n", again ? "not ok" : "ok", n_profiles + 1);
+        if (again)
+                r = EXIT_FAILURE;
         if (o->coverage)
                 coverage_print();
         return r;
