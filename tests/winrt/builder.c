@@ -123,6 +123,15 @@ static void an_empty_name_is_refused(void)
         CHECK(register_and_release(new_builder(NULL, 15, 1)) == E_INVALIDARG);
 }
 
+static void a_name_is_whole_utf16(void)
+{
+        static const WCHAR half[] = { 'a', 0xd800, 0 };
+        HSTRING_HEADER header;
+
+        CHECK(register_and_release(new_builder(STRING("a\0b"), 15, 1)) == E_INVALIDARG);
+        CHECK(register_and_release(new_builder(string_of(half, 2, &header), 15, 1)) == E_INVALIDARG);
+}
+
 static void conditions_that_contradict_are_refused(void)
 {
         IBackgroundTaskBuilder *builder = new_builder(STRING("T"), 15, 1);
@@ -423,6 +432,49 @@ static void requests_are_answered_as_on_windows(void)
         CHECK(IInspectable_Release(made) == 0);
 }
 
+static void alarms_are_allowed_as_tasks_are(void)
+{
+        IAlarmApplicationManagerStatics *statics = factory_of(STRING(BACKGROUND "AlarmApplicationManager"),
+                                                              &IID_IAlarmApplicationManagerStatics);
+        IAsyncOperation_AlarmAccessStatus *operation = NULL;
+        AlarmAccessStatus status = AlarmAccessStatus_Unspecified;
+
+        CHECK_OK(IAlarmApplicationManagerStatics_GetAccessStatus(statics, &status));
+        CHECK(status == AlarmAccessStatus_AllowedWithoutWakeupCapability);
+        status = AlarmAccessStatus_Unspecified;
+        CHECK_OK(IAlarmApplicationManagerStatics_RequestAccessAsync(statics, &operation));
+        CHECK_OK(IAsyncOperation_AlarmAccessStatus_GetResults(operation, &status));
+        CHECK(status == AlarmAccessStatus_AllowedWithoutWakeupCapability);
+        IAsyncOperation_AlarmAccessStatus_Release(operation);
+        CHECK(IAlarmApplicationManagerStatics_GetAccessStatus(statics, NULL) == E_POINTER);
+        CHECK(IAlarmApplicationManagerStatics_RequestAccessAsync(statics, NULL) == E_POINTER);
+}
+
+static void nobody_measures_energy_or_throttles(void)
+{
+        IBackgroundWorkCostStatics2 *statics = factory_of(STRING(BACKGROUND "BackgroundWorkCost"),
+                                                          &IID_IBackgroundWorkCostStatics2);
+        IBackgroundTaskRegistration *task = new_task(STRING("Measured"));
+        IBackgroundTaskRegistration4 *task4 = NULL;
+        EnergyUseLevel level = EnergyUseLevel_OverBudget;
+        DateTime at = { 1 };
+        double part = 1;
+
+        CHECK_OK(IBackgroundWorkCostStatics2_get_AppEnergyUseLevel(statics, &level));
+        CHECK_OK(IBackgroundWorkCostStatics2_get_AppEnergyUsePrediction(statics, &part));
+        CHECK_OK(IBackgroundWorkCostStatics2_get_AppLastThrottledInStandbyTimestamp(statics, &at));
+        CHECK(level == EnergyUseLevel_Unknown && part == 0 && at.UniversalTime == 0);
+        at.UniversalTime = 1;
+        part = 1;
+        CHECK_OK(IBackgroundTaskRegistration_QueryInterface(task, &IID_IBackgroundTaskRegistration4, (void **)&task4));
+        CHECK_OK(IBackgroundTaskRegistration4_get_TaskLastThrottledInStandbyTimestamp(task4, &at));
+        CHECK_OK(IBackgroundTaskRegistration4_get_AppEnergyUsePredictionContribution(task4, &part));
+        CHECK(part == 0 && at.UniversalTime == 0);
+        IBackgroundTaskRegistration4_Release(task4);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        IBackgroundTaskRegistration_Release(task);
+}
+
 static void access_is_granted_within_policy(void)
 {
         IBackgroundExecutionManagerStatics *statics = factory_of(STRING(BACKGROUND "BackgroundExecutionManager"),
@@ -452,6 +504,11 @@ static void access_is_granted_within_policy(void)
 }
 
 const Row builder_rows[] = {
+        { "ours", "a name that is not whole UTF-16, or holds a 0, is E_INVALIDARG", a_name_is_whole_utf16 },
+        { "AlarmApplicationManager", "alarms are allowed as tasks are, without waking the machine",
+          alarms_are_allowed_as_tasks_are },
+        { "IBackgroundTaskRegistration4, IBackgroundWorkCostStatics2", "energy and standby: nothing is measured",
+          nobody_measures_energy_or_throttles },
         { "IInspectable", "registrations, views, iterators and pairs have their interfaces and one identity",
           registrations_and_views_are_exact },
         { "EventRegistrationToken", "every handler has a token of its own, and it may be given back twice",

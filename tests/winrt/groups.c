@@ -196,6 +196,19 @@ static STDMETHODIMP on_activated(IBackgroundActivatedEventHandler *self, IBackgr
         return S_OK;
 }
 
+static int n_unwanted;
+
+static STDMETHODIMP on_unwanted(IBackgroundActivatedEventHandler *self, IBackgroundTaskRegistrationGroup *sender,
+                                IBackgroundActivatedEventArgs *args)
+{
+        n_unwanted++;
+        return S_OK;
+}
+
+static const IBackgroundActivatedEventHandlerVtbl unwanted_vtable = {
+        (void *)query, (void *)count_reference, (void *)count_reference, on_unwanted,
+};
+static IBackgroundActivatedEventHandler unwanted_handler = { &unwanted_vtable };
 static const IBackgroundActivatedEventHandlerVtbl handler_vtable = {
         (void *)query, (void *)count_reference, (void *)count_reference, on_activated,
 };
@@ -210,11 +223,15 @@ static void a_group_runs_its_in_process_tasks(void)
         GUID id;
 
         activated = fresh;
+        n_unwanted = 0;
         CHECK(IBackgroundTaskRegistrationGroup_add_BackgroundActivated(group, NULL, &token) == E_POINTER);
+        /* It would be called first. */
+        CHECK_OK(IBackgroundTaskRegistrationGroup_add_BackgroundActivated(group, &unwanted_handler, &token));
+        CHECK_OK(IBackgroundTaskRegistrationGroup_remove_BackgroundActivated(group, token));
         CHECK_OK(IBackgroundTaskRegistrationGroup_add_BackgroundActivated(group, &handler, &token));
         run_task("InProcess");
         CHECK(gate_wait(&activated, 1));
-        CHECK(strcmp(activated_group, "org.example.lib") == 0);
+        CHECK(n_unwanted == 0 && strcmp(activated_group, "org.example.lib") == 0);
         CHECK_OK(IBackgroundTaskRegistration_get_TaskId(task, &id));
         CHECK(memcmp(&id, &activated_task, sizeof id) == 0);
         CHECK_OK(IBackgroundTaskRegistrationGroup_remove_BackgroundActivated(group, token));

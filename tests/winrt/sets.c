@@ -233,6 +233,7 @@ static void numbers_are_taken_where_they_fit(void)
         boolean is_number = 0;
         HSTRING string = NULL;
         UINT8 byte = 7;
+        UINT64 huge = 7;
         INT64 wide = 0;
         DOUBLE real = 0;
 
@@ -244,9 +245,17 @@ static void numbers_are_taken_where_they_fit(void)
         CHECK_OK(IPropertyValue_GetDouble(value, &real));
         CHECK(wide == -1 && real == -1.0);
         CHECK(IPropertyValue_GetUInt8(value, &byte) == DISP_E_OVERFLOW);
+        CHECK(IPropertyValue_GetUInt64(value, &huge) == DISP_E_OVERFLOW);
         CHECK(IPropertyValue_GetString(value, &string) == TYPE_E_TYPEMISMATCH && !string);
         CHECK(IPropertyValue_GetUInt8(value, NULL) == E_POINTER);
         CHECK(IPropertyValue_GetPoint(value) == TYPE_E_TYPEMISMATCH);
+        IPropertyValue_Release(value);
+        made = new_number(300);
+        CHECK_OK(IInspectable_QueryInterface(made, &IID_IPropertyValue, (void **)&value));
+        IInspectable_Release(made);
+        CHECK_OK(IPropertyValue_GetUInt64(value, &huge));
+        CHECK(huge == 300);
+        CHECK(IPropertyValue_GetUInt8(value, &byte) == DISP_E_OVERFLOW);
         IPropertyValue_Release(value);
 }
 
