@@ -249,6 +249,8 @@ void broker_server_launch_on(Server *server, int error);
 void broker_server_signal(Server *server, int number);
 void broker_server_process_ended(Process *process, const ProcessResult *result, void *userdata);
 void broker_server_peer_gone(Broker *broker, Peer *peer);
+/* The engine is told that it has gone: it has no connection any more, and its exit status is not worth a wait. */
+void broker_server_give_up(Server *server);
 /* It has a connection again. */
 void broker_server_stay(Server *server);
 void broker_server_released(Broker *broker, uint64_t id);

@@ -87,6 +87,11 @@ static void carry_run(Broker *broker, const Effect *effect)
 {
         Server *server = broker_server_find(broker, effect->send_run.server);
 
+        /* It has hung up and has not exited yet: its end, and not a refusal, which would count against its class. */
+        if (server && !server->peer && server->linger_fd >= 0) {
+                broker_server_give_up(server);
+                return;
+        }
         if (!server || !server->peer ||
             bus_send_run(server->peer, effect->send_run.info, effect->send_run.clsid, effect->send_run.cookie) < 0)
                 refuse_run(broker, effect->send_run.server, effect->send_run.info);

@@ -294,6 +294,11 @@ static void on_linger(LoopSource *source, uint32_t events, void *userdata)
         broker_settle(broker);
 }
 
+void broker_server_give_up(Server *server)
+{
+        feed_gone(server, NULL);
+}
+
 /* Without its connection a launched server is of no use, but its exit status is still worth a moment. */
 static int linger(Server *server)
 {

@@ -9,20 +9,27 @@
 
 #define PATH_LENGTH_MAX 4096
 
-static size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf);
+static const IID iid_marshal = { 0x00000003, 0, 0, { 0xc0, 0, 0, 0, 0, 0, 0, 0x46 } };
+static const Bridge *bridge;
 
-void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata),
-                 size_t (*namer)(const char *path, uint16_t *buf, size_t n_buf), const char *program)
+/* All objects are agile; within a process their pointers cross apartments as they are. */
+static HRESULT query_marshaler(Object *object, const IID *iid, void **ret)
 {
-        name_path = namer;
-        driver_start_thread = start_thread;
-        client_program = program;
+        return iid_equal(iid, &iid_marshal) ? bridge->get_marshaler(ret) : E_NOINTERFACE;
+}
+
+void bridge_init(const Bridge *given)
+{
+        bridge = given;
+        driver_start_thread = bridge->start_thread;
+        client_program = bridge->program;
+        object_query_other = query_marshaler;
 }
 
 HRESULT platform_path(const char *path, HSTRING *ret)
 {
         WCHAR buf[PATH_LENGTH_MAX];
-        size_t n = name_path(path, buf, PATH_LENGTH_MAX);
+        size_t n = bridge->name_path(path, buf, PATH_LENGTH_MAX);
 
         *ret = NULL;
         return n > 0 ? WindowsCreateString(buf, (UINT32)n, ret) : E_FAIL;

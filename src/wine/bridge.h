@@ -10,12 +10,20 @@
 #include <stdint.h>
 
 /*
- * Once, before anything else: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
- * negative errno), what such programs call a path of this machine (the number of characters; 0 if it does not fit),
- * and the file of the program as this machine names it.
+ * What the other side gives: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
+ * negative errno), the IMarshal of whatever may be called from any apartment (HRESULT), what programs of Windows call a
+ * path of this machine (the number of characters; 0 if it does not fit), and the file of the program as this machine
+ * names it, NULL if it has no name here.
  */
-void bridge_init(int (*start_thread)(void *(*main)(void *), void *userdata),
-                 size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf), const char *program);
+typedef struct Bridge {
+        int (*start_thread)(void *(*main)(void *), void *userdata);
+        int32_t (*get_marshaler)(void **ret_marshaler);
+        size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf);
+        const char *program;
+} Bridge;
+
+/* Once, before anything else. The bridge is kept. */
+void bridge_init(const Bridge *bridge);
 
 /* HRESULT. class_name is an HSTRING, *ret_factory an IActivationFactory. */
 int32_t bridge_get_factory(void *class_name, void **ret_factory);

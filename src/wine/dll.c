@@ -61,6 +61,23 @@ static int start_thread(void *(*main)(void *), void *userdata)
         return 0;
 }
 
+/* One is enough for all: it only copies pointers. */
+static int32_t get_marshaler(void **ret_marshaler)
+{
+        static IUnknown *the_marshaler;
+        IUnknown *made;
+        HRESULT hr;
+
+        if (!the_marshaler) {
+                hr = CoCreateFreeThreadedMarshaler(NULL, &made);
+                if (FAILED(hr))
+                        return hr;
+                if (InterlockedCompareExchangePointer((void **)&the_marshaler, made, NULL))
+                        IUnknown_Release(made);
+        }
+        return IUnknown_QueryInterface(the_marshaler, &IID_IMarshal, ret_marshaler);
+}
+
 /* Kept as long as the process lives. */
 static char *find_program(void)
 {
@@ -87,6 +104,8 @@ static size_t name_path(const char *path, uint16_t *buf, size_t n_buf)
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
 {
+        static Bridge bridge = { .start_thread = start_thread, .get_marshaler = get_marshaler,
+                                 .name_path = name_path };
         HMODULE pinned;
 
         if (reason != DLL_PROCESS_ATTACH)
@@ -95,7 +114,8 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
         DisableThreadLibraryCalls(instance);
         GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (WCHAR *)&DllMain,
                            &pinned);
-        bridge_init(start_thread, name_path, find_program());
+        bridge.program = find_program();
+        bridge_init(&bridge);
         return TRUE;
 }
 

@@ -47,6 +47,7 @@ typedef struct Watch {
         DWORD windows_pid; /* 0: not known yet */
         unsigned before;   /* cookies of its class objects lie above this */
         unsigned last;     /* and up to this; 0: not known yet */
+        HRESULT failure;   /* what was told last */
         BOOL searching;
         BOOL gone;
         size_t n_classes;
@@ -141,7 +142,17 @@ static void bury(const GUID *clsid)
         LeaveCriticalSection(&lock);
 }
 
-/* Whoever is at the other end of the factory gets to know the broker. TRUE: it was the server that is watched. */
+/* The server has gone, or is just going: what another one that is on its way out answers as well. */
+static BOOL is_end(HRESULT hr)
+{
+        return hr == HRESULT_FROM_WIN32(RPC_S_CALL_FAILED) || hr == HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE) ||
+                hr == RPC_E_DISCONNECTED || hr == RPC_E_SERVERFAULT || hr == CO_E_OBJNOTCONNECTED;
+}
+
+/*
+ * Whoever is at the other end of the factory gets to know the broker. TRUE: it was the server that is watched. If it
+ * was another, or fails, the class is looked for again: the one that is watched may still register it.
+ */
 static BOOL introduce(Watch *watch, size_t i, IClassFactory *factory)
 {
         ULONG unix_pid = 0, windows_pid = 0, regcls = 1;
@@ -158,12 +169,12 @@ static BOOL introduce(Watch *watch, size_t i, IClassFactory *factory)
                 hr = introduce_factory(task, factory, &watch->classes[i], regcls, &unix_pid, &windows_pid);
                 IBackgroundTask_Release(task);
         }
-        if (SUCCEEDED(hr) && unix_pid != watch->unix_pid)
+        if (FAILED(hr) && !is_end(hr) && hr != watch->failure)
+                tell("failed %s %s %08lx\n", watch->id, clsid, (unsigned long)(DWORD)hr);
+        if (FAILED(hr))
+                watch->failure = hr;
+        if (FAILED(hr) || unix_pid != watch->unix_pid)
                 return FALSE;
-        if (FAILED(hr)) {
-                tell("failed %s %s %08lx\n", watch->id, clsid, (unsigned long)hr);
-                return TRUE;
-        }
         EnterCriticalSection(&lock);
         watch->windows_pid = windows_pid;
         watch->last = scm_last_cookie();
@@ -187,6 +198,9 @@ static BOOL look_for(Watch *watch, size_t i)
         }
         done = introduce(watch, i, factory);
         IClassFactory_Release(factory);
+        /* Each try makes an object in somebody's process. */
+        if (!done)
+                Sleep(LATER_MSEC);
         return done;
 }
 

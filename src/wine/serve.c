@@ -128,35 +128,90 @@ static HRESULT factory_new(IClassFactory *real, IBackgroundTask *first, IClassFa
         return hr;
 }
 
-/* Between apartments of one process Run takes its instance along; only the host calls without one. */
-HRESULT CALLBACK IBackgroundTask_Run_Proxy(IBackgroundTask *self, IUnknown *instance)
-{
-        ULONG unix_pid, windows_pid;
+/* A call of Run on its way to another apartment of this process. */
+typedef struct Call {
+        struct Call *next;
+        ULONG number;
+        IUnknown *instance;
+} Call;
 
-        return IBackgroundTask_RemoteRun_Proxy(self, instance, NULL, &GUID_NULL, 0, &unix_pid, &windows_pid);
+static SRWLOCK calls_lock = SRWLOCK_INIT;
+static Call *calls;
+static ULONG last_call;
+
+static void add_call(Call *call)
+{
+        AcquireSRWLockExclusive(&calls_lock);
+        call->number = ++last_call;
+        call->next = calls;
+        calls = call;
+        ReleaseSRWLockExclusive(&calls_lock);
 }
 
-HRESULT __RPC_STUB IBackgroundTask_Run_Stub(IBackgroundTask *self, IUnknown *instance, IClassFactory *real,
-                                            const GUID *clsid, ULONG flags, ULONG *ret_unix_pid,
-                                            ULONG *ret_windows_pid)
+static void remove_call(Call *call)
+{
+        AcquireSRWLockExclusive(&calls_lock);
+        for (Call **p = &calls; *p; p = &(*p)->next)
+                if (*p == call) {
+                        *p = call->next;
+                        break;
+                }
+        ReleaseSRWLockExclusive(&calls_lock);
+}
+
+static IUnknown *find_instance(ULONG number)
+{
+        IUnknown *instance = NULL;
+
+        AcquireSRWLockShared(&calls_lock);
+        for (Call *call = calls; call && !instance; call = call->next)
+                if (call->number == number)
+                        instance = call->instance;
+        ReleaseSRWLockShared(&calls_lock);
+        return instance;
+}
+
+/* Objects of ours may be called from any apartment: the pointer goes along as it is. */
+HRESULT CALLBACK IBackgroundTask_Run_Proxy(IBackgroundTask *self, IUnknown *instance)
+{
+        Call call = { .instance = instance };
+        ULONG unix_pid, windows_pid;
+        HRESULT hr;
+
+        add_call(&call);
+        hr = IBackgroundTask_RemoteRun_Proxy(self, NULL, &GUID_NULL, call.number, &unix_pid, &windows_pid);
+        remove_call(&call);
+        return hr;
+}
+
+static HRESULT take_factory(IBackgroundTask *self, IClassFactory *real, const GUID *clsid, ULONG regcls)
 {
         IClassFactory *factory;
         HRESULT hr;
 
-        *ret_unix_pid = (ULONG)getpid();
-        *ret_windows_pid = GetCurrentProcessId();
-        if (!real)
-                return IBackgroundTask_Run(self, instance);
         hr = factory_new(real, self, &factory);
         if (FAILED(hr))
                 return hr;
-        hr = bridge_register_class(clsid, factory, flags);
+        hr = bridge_register_class(clsid, factory, regcls);
         IClassFactory_Release(factory);
         return hr;
+}
+
+HRESULT __RPC_STUB IBackgroundTask_Run_Stub(IBackgroundTask *self, IClassFactory *real, const GUID *clsid, ULONG value,
+                                            ULONG *ret_unix_pid, ULONG *ret_windows_pid)
+{
+        IUnknown *instance;
+
+        *ret_unix_pid = (ULONG)getpid();
+        *ret_windows_pid = GetCurrentProcessId();
+        if (real)
+                return take_factory(self, real, clsid, value);
+        instance = find_instance(value);
+        return instance ? IBackgroundTask_Run(self, instance) : E_INVALIDARG;
 }
 
 HRESULT WINAPI IntroduceFactory(IBackgroundTask *task, IClassFactory *factory, const GUID *clsid, ULONG regcls,
                                 ULONG *ret_unix_pid, ULONG *ret_windows_pid)
 {
-        return IBackgroundTask_RemoteRun_Proxy(task, NULL, factory, clsid, regcls, ret_unix_pid, ret_windows_pid);
+        return IBackgroundTask_RemoteRun_Proxy(task, factory, clsid, regcls, ret_unix_pid, ret_windows_pid);
 }

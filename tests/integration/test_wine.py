@@ -8,43 +8,74 @@ import shutil
 import subprocess
 import unittest
 
-from harness import CLSID, Case, MANIFEST, PUBLISHER, TIMEOUT
+from harness import (Broker, CLSID, CLSID_2, CLSID_3, Case, MANIFEST, PUBLISHER, TIMEOUT, eventually, kill, processes,
+                     times, wait_gone)
 
 BUILD = pathlib.Path(os.environ['BGTASK_BUILD_ROOT'])
 PROGRAM = os.environ['BGTASK_TEST_WINE']
 FOLDERS = os.pathsep.join([os.environ.get('PATH', ''), '/usr/lib/wine'])
 LOADER = shutil.which('wine64', path=FOLDERS)
-WINESERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="{arguments}"><com:Class Id="{clsid}"/>'
+WINESERVER = shutil.which('wineserver', path=FOLDERS)
+PREFIX = BUILD / 'wine-prefix'
+WINE = {'WINEPREFIX': str(PREFIX), 'WINEDEBUG': '-all',
+        'WINEDLLOVERRIDES': 'winemenubuilder.exe,winedbg.exe,mscoree,mshtml='}
+SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="{arguments} {clsid}"><com:Class Id="{clsid}"/>'
           '</com:ExeServer>')
-NAME = 'Wine.App'
+
+
+def wineserver(*args):
+    subprocess.run([WINESERVER, *args], env=os.environ | WINE, check=False, timeout=TIMEOUT)
 
 
 def setUpModule():
     if not PROGRAM or not LOADER or not WINESERVER:
-        raise unittest.SkipTest('bgtask was built without Wine and MinGW (./check --wine installs them)')
+        raise unittest.SkipTest('bgtask was built without Wine or MinGW (./check --wine installs them)')
 
 
 class WineCase(Case):
-    arguments = 'serve'
+    """All tests have one broker: bringing Wine up takes longer than most of them."""
 
-    def setUp(self):
-        self.broker = self.new_broker(environment=WINE)
-        # Before the broker is ended: what Wine starts for the prefix outlives everything else by seconds.
-        self.addCleanup(self.wineserver, '-k')
-        self.assertEqual(self.broker.bgtask('wine', 'setup', timeout=120).status, 0)
-        self.broker.bgtask('import-environment', *WINE)
-        self.folder = self.broker.folder / 'pkg'
-        (self.folder / 'bin').mkdir(parents=True)
-        self.program = self.folder / 'bin/server.exe'
+    broker_options = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker(start=False)
+        cls.broker.environment |= WINE
+        cls.addClassCleanup(cls.end)
+        cls.broker.start()
+        assert cls.broker.bgtask('wine', 'setup', timeout=120).status == 0
+        cls.broker.bgtask('import-environment', *WINE)
+
+    @classmethod
+    def end(cls):
+        # Before the broker: what Wine starts for a prefix outlives everything else by seconds.
+        wineserver('-k')
+        problems = cls.broker.finish()
+        assert not problems, problems
+
+    def install(self, arguments='serve', clsid=CLSID):
+        """A package with a copy of the program; removed at the end of the test."""
+        self.clsid = clsid
+        folder = self.broker.folder / 'pkg' / arguments
+        (folder / 'bin').mkdir(parents=True)
+        self.program = folder / 'bin/server.exe'
         shutil.copy(PROGRAM, self.program)
-        server = SERVER.format(arguments=self.arguments, clsid=CLSID)
-        (self.folder / 'AppxManifest.xml').write_text(
-            MANIFEST.format(name=NAME, publisher=PUBLISHER, version='1.0.0.0', servers=server,
+        (folder / 'AppxManifest.xml').write_text(
+            MANIFEST.format(name=f'Wine.{arguments}', publisher=PUBLISHER, version='1.0.0.0',
+                            servers=SERVER.format(arguments=arguments, clsid=clsid),
                             capabilities='<rescap:Capability Name="runFullTrust"/>'), encoding='utf-8')
-        self.family = self.broker.call('InstallPackage', 'sa{sv}', str(self.folder), {})[0]
+        self.family = self.broker.call('InstallPackage', 'sa{sv}', str(folder), {})[0]
+        self.addCleanup(self.remove, folder)
 
-    def wineserver(self, *args):
-        subprocess.run([WINESERVER, *args], env=self.broker.environment, check=False, timeout=TIMEOUT)
+    def remove(self, folder):
+        self.broker.call('RemovePackage', 's', self.family)
+        for pid in self.servers():
+            kill(pid)
+        eventually(lambda: not self.servers())
+        shutil.rmtree(folder)
+
+    def servers(self):
+        return [pid for pid in processes(f'BGTASK_PACKAGE={self.family}') if wait_gone(pid, 0) is False]
 
     def wine(self, *args):
         done = subprocess.run([LOADER, self.program, *args], env=self.broker.environment, stdin=subprocess.DEVNULL,
@@ -53,27 +84,124 @@ class WineCase(Case):
 
     def register(self, *names):
         """As the program itself does it; the ids of the tasks."""
-        self.assertEqual(self.wine('register', *names), '00000000\n')
-        ids = {row['name']: row['task'] for row in self.broker.tasks()}
+        self.assertEqual(self.wine('register', self.clsid, *names), '00000000\n')
+        ids = {row['name']: row['task'] for row in self.broker.tasks(self.family)}
         return [ids[name] for name in names]
 
-    def pid(self):
-        """Of the server of the only run."""
-        return self.broker.runs()[0]['pid']
+    def begin(self, task):
+        """Starts a run, and waits until its program is at work; the run and the process."""
+        run = self.broker.run(task)
+        self.broker.progress(run, 1)
+        return run, [row['pid'] for row in self.broker.runs() if row['run'] == run][0]
+
+    def cancel(self, run, reason=0):
+        self.broker.call('CancelRun', 'su', run, reason)
+
+    def lines(self, task):
+        return [line.rstrip() for line in self.broker.lines(task)]
+
+    def assert_outcome(self, outcome, task):
+        ended = self.broker.outcome(task)
+        self.assertEqual(ended['outcome'], outcome, ended)
+        return ended
 
 
 class Serving(WineCase):
-    def test_a_program_of_windows_registers_itself_and_is_started_and_run(self):
+    def test_a_program_registers_itself_and_is_started_and_run(self):
+        self.install()
         complete, fail = self.register('complete', 'fail')
-        self.assertEqual(self.broker.tasks()[0]['package'], self.family)
-        ended = self.broker.outcome(complete)
-        self.assertEqual((ended['outcome'], ended['progress']), ('completed', 7))
-        self.assertIn('complete', map(str.rstrip, self.broker.lines(complete)))
-        ended = self.broker.outcome(fail)
-        self.assertEqual(ended['outcome'], 'failed')
-        self.assertEqual([row['outcome'] for row in self.broker.history()], ['failed', 'completed'])
+        self.assertEqual(self.assert_outcome('completed', complete)['progress'], 7)
+        self.assertIn('complete', self.lines(complete))
+        self.assert_outcome('failed', fail)
+        self.assertEqual([row['outcome'] for row in self.broker.history(package=self.family)][:2],
+                         ['failed', 'completed'])
         # The second run found the server of the first.
-        self.assertEqual(self.broker.status()['servers'], 1)
+        self.assertEqual(len(self.servers()), 1)
+
+    def test_a_run_is_canceled_on_a_thread_of_wine(self):
+        self.install()
+        task, = self.register('wait')
+        run, _ = self.begin(task)
+        self.cancel(run, 7)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        self.assertIn('canceled: 7', self.lines(task))
+
+    def test_a_deferral_is_completed_by_another_thread(self):
+        self.install()
+        task, = self.register('defer')
+        self.assert_outcome('completed', task)
+
+    def test_a_program_that_exits_or_crashes_is_told_from_one_that_completes_and_the_next_run_works(self):
+        self.install()
+        abandon, crash, complete = self.register('abandon', 'crash', 'complete')
+        self.assertEqual(self.assert_outcome('abandoned', abandon)['result'], 3)
+        self.assert_outcome('completed', complete)
+        self.assert_outcome('abandoned', crash)
+        self.assert_outcome('completed', complete)
+
+    def test_a_program_that_does_not_end_is_ended_and_leaves_nothing_that_disturbs_the_next(self):
+        self.install()
+        stubborn, complete = self.register('stubborn', 'complete')
+        run, pid = self.begin(stubborn)
+        self.cancel(run)
+        self.broker.advance(5)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        # It ends as ExitProcess() lets it: time stands still, so that nobody kills it.
+        self.assertTrue(wait_gone(pid))
+        self.assert_outcome('completed', complete)
+
+    def test_whenever_a_server_is_killed_the_next_run_works(self):
+        self.install()
+        wait, complete = self.register('wait', 'complete')
+        for _ in range(times(5)):
+            run, pid = self.begin(wait)
+            kill(pid)
+            self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')
+            self.assert_outcome('completed', complete)
+
+    def test_a_run_goes_on_under_the_next_broker(self):
+        self.install()
+        task, = self.register('wait')
+        run, pid = self.begin(task)
+        self.broker.kill()
+        self.broker.start()
+        self.cancel(run)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        # It is the same server still.
+        self.assertEqual(self.begin(task)[1], pid)
+
+    def test_a_server_in_a_single_threaded_apartment_is_run(self):
+        self.install('sta', CLSID_2)
+        complete, wait = self.register('complete', 'wait')
+        for _ in range(2):
+            self.assert_outcome('completed', complete)
+        run, _ = self.begin(wait)
+        self.cancel(run)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+
+    def test_a_server_that_leaves_after_its_run_is_started_again_for_the_next(self):
+        self.install('once', CLSID_3)
+        task, = self.register('complete')
+        for _ in range(times(3)):
+            self.assert_outcome('completed', task)
+            eventually(lambda: not self.servers())
+
+
+class SettingUp(WineCase):
+    def test_a_prefix_is_set_up_twice_and_put_back(self):
+        before = self.registry()
+        self.assertEqual(self.broker.bgtask('wine', 'setup').status, 0)
+        self.assertEqual(self.registry(), before)
+        self.assertIn('bgtask-wine.dll.so', before)
+        self.assertEqual(self.broker.bgtask('wine', 'remove').status, 0)
+        self.assertNotIn('bgtask', self.registry())
+
+    def registry(self):
+        """What Wine writes when nothing of it runs any more, without times."""
+        wineserver('-k')
+        wineserver('-w')
+        lines = (PREFIX / 'system.reg').read_text(encoding='utf-8', errors='replace').splitlines()
+        return '\n'.join(line for line in lines if not line.startswith(('#', '[')))
 
 
 if __name__ == '__main__':

@@ -12,8 +12,9 @@
  *   last         completes its deferral and exits at once, with status 0
  *   crash        writes to address 0
  *
- * Arguments: register NAME... with an ApplicationTrigger; serve (in the apartment of many threads); sta (in one of a
- * single thread, which pumps messages); once (as serve, and leaves after its first run).
+ * Arguments, a CLSID behind the first: register CLSID NAME... with an ApplicationTrigger; serve (in the apartment of
+ * many threads); sta (in one of a single thread, which pumps messages); once (as serve, and leaves after its first
+ * run).
  */
 #define COBJMACROS
 #include <bgtask/winrt.h>
@@ -36,7 +37,9 @@ IMPORT(void) Sleep(DWORD msec);
 IMPORT(BOOL) GetMessageW(void *message, void *window, DWORD first, DWORD last);
 IMPORT(intptr_t) DispatchMessageW(const void *message);
 
-static const CLSID clsid = { 0x14c5882b, 0x35d3, 0x41be, { 0x86, 0xb2, 0x51, 0x06, 0x26, 0x9b, 0x97, 0xe6 } };
+IMPORT(HRESULT) CLSIDFromString(const WCHAR *text, CLSID *ret);
+
+static CLSID clsid;
 static void *has_run;
 
 typedef struct Task {
@@ -300,6 +303,19 @@ static HRESULT register_task(const char *name)
         return hr;
 }
 
+static HRESULT parse_clsid(const char *text)
+{
+        WCHAR wide[40] = u"{";
+        size_t n = strlen(text);
+
+        if (n != 36)
+                return E_INVALIDARG;
+        for (size_t i = 0; i < n; i++)
+                wide[i + 1] = (unsigned char)text[i];
+        wide[n + 1] = '}';
+        return CLSIDFromString(wide, &clsid);
+}
+
 int main(int argc, char *argv[])
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -309,8 +325,10 @@ int main(int argc, char *argv[])
 
         setvbuf(stdout, NULL, _IONBF, 0);
         hr = RoInitialize(strcmp(what, "sta") == 0 ? RO_INIT_SINGLETHREADED : RO_INIT_MULTITHREADED);
+        if (SUCCEEDED(hr))
+                hr = parse_clsid(argc > 2 ? argv[2] : "");
         if (strcmp(what, "register") == 0) {
-                for (int i = 2; i < argc && SUCCEEDED(hr); i++)
+                for (int i = 3; i < argc && SUCCEEDED(hr); i++)
                         hr = register_task(argv[i]);
                 printf("%08x\n", (unsigned)hr);
                 return FAILED(hr);
