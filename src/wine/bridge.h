@@ -11,8 +11,8 @@
 
 /*
  * What the other side gives: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
- * negative errno), the IMarshal of whatever may be called from any apartment (HRESULT), what programs of Windows call a
- * path of this machine (the number of characters; 0 if it does not fit), and the file of the program as this machine
+ * negative errno), the IMarshal of whatever may be called from any apartment (HRESULT), what programs of Windows call
+ * a path of this machine (the number of characters; 0 if it does not fit), and the file of the program as this machine
  * names it, NULL if it has no name here.
  */
 typedef struct Bridge {

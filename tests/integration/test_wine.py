@@ -153,7 +153,7 @@ class Serving(WineCase):
     def test_whenever_a_server_is_killed_the_next_run_works(self):
         self.install()
         wait, complete = self.register('wait', 'complete')
-        for _ in range(times(5)):
+        for _ in range(times(10)):
             run, pid = self.begin(wait)
             kill(pid)
             self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')

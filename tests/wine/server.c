@@ -9,7 +9,6 @@
  *   stubborn     for ever; says when it is canceled
  *   defer        returns with a deferral, which another thread completes
  *   abandon      exits with status 3, with a deferral open
- *   last         completes its deferral and exits at once, with status 0
  *   crash        writes to address 0
  *
  * Arguments, a CLSID behind the first: register CLSID NAME... with an ApplicationTrigger; serve (in the apartment of
@@ -152,6 +151,32 @@ static HRESULT get_behaviour(IBackgroundTaskInstance *instance, char behaviour[3
         return hr;
 }
 
+static HSTRING string(const WCHAR *text, HSTRING_HEADER *header)
+{
+        HSTRING made = NULL;
+        UINT32 n = 0;
+
+        while (text[n])
+                n++;
+        WindowsCreateStringReference(text, n, header, &made);
+        return made;
+}
+
+/* Asks the broker for something: when the answer is there, it also knows that the run has begun. */
+static void ask_something(void)
+{
+        IBackgroundTaskRegistrationStatics *statics = NULL;
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = NULL;
+        HSTRING_HEADER header;
+
+        if (FAILED(RoGetActivationFactory(string(BACKGROUND u"BackgroundTaskRegistration", &header),
+                                          &IID_IBackgroundTaskRegistrationStatics, (void **)&statics)))
+                return;
+        if (SUCCEEDED(IBackgroundTaskRegistrationStatics_get_AllTasks(statics, &tasks)))
+                IMapView_GUID_IBackgroundTaskRegistration_Release(tasks);
+        IBackgroundTaskRegistrationStatics_Release(statics);
+}
+
 static HRESULT behave(Task *task, IBackgroundTaskInstance *instance, const char *behaviour)
 {
         IBackgroundTaskDeferral *deferral;
@@ -161,6 +186,8 @@ static HRESULT behave(Task *task, IBackgroundTaskInstance *instance, const char 
                 return IBackgroundTaskInstance_put_Progress(instance, 7);
         if (strcmp(behaviour, "fail") == 0)
                 return E_INVALIDARG;
+        if (strcmp(behaviour, "crash") == 0 || strcmp(behaviour, "abandon") == 0)
+                ask_something();
         if (strcmp(behaviour, "crash") == 0)
                 *(volatile int *)0 = 1;
         if (strcmp(behaviour, "wait") == 0 || strcmp(behaviour, "stubborn") == 0) {
@@ -241,17 +268,6 @@ static const IClassFactoryVtbl factory_vtable = {
         factory_query_interface, factory_count, factory_count, factory_create_instance, factory_lock_server,
 };
 static IClassFactory factory = { &factory_vtable };
-
-static HSTRING string(const WCHAR *text, HSTRING_HEADER *header)
-{
-        HSTRING made = NULL;
-        UINT32 n = 0;
-
-        while (text[n])
-                n++;
-        WindowsCreateStringReference(text, n, header, &made);
-        return made;
-}
 
 static HRESULT build(IBackgroundTaskBuilder *builder, const char *name)
 {
