@@ -159,6 +159,23 @@ class Serving(WineCase):
             self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')
             self.assert_outcome('completed', complete)
 
+    def test_many_runs_of_one_server_leave_nothing_in_it(self):
+        self.install()
+        task, = self.register('complete')
+
+        def many():
+            for _ in range(times(100)):
+                self.assert_outcome('completed', task)
+            pid, = self.servers()
+            status = pathlib.Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
+            return len(os.listdir(f'/proc/{pid}/fd')), int(status.partition('RssAnon:')[2].split()[0])
+
+        many()
+        descriptors, memory = many()
+        descriptors_later, memory_later = many()
+        self.assertLessEqual(descriptors_later, descriptors + 8)
+        self.assertLessEqual(memory_later, memory + 1024 + times(100))
+
     def test_a_run_goes_on_under_the_next_broker(self):
         self.install()
         task, = self.register('wait')
