@@ -61,21 +61,10 @@ static void judge(Sensor *sensor)
         }
 }
 
-static void stop(Sensor *sensor)
+static int start(Sensor *sensor)
 {
-        free(CONTAINER_OF(sensor, Cost, sensor));
-}
-
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
-{
-        Cost *cost = calloc(1, sizeof *cost);
-
-        if (!cost)
-                return -ENOMEM;
-        sensor_init(&cost->sensor, sensors, type);
-        cost->last = WORK_COST_UNKNOWN;
-        *ret_sensor = &cost->sensor;
-        judge(&cost->sensor);
+        CONTAINER_OF(sensor, Cost, sensor)->last = WORK_COST_UNKNOWN;
+        judge(sensor);
         return 0;
 }
 
@@ -84,7 +73,7 @@ const SensorType sensor_cost = {
         .conditions = CONDITION_BIT(CONDITION_BACKGROUND_WORK_COST_NOT_HIGH),
         .events = 1u << SYSTEM_BACKGROUND_WORK_COST_CHANGE,
         .inputs = CONDITION_BIT(CONDITION_ON_AC_POWER) | CONDITION_BIT(CONDITION_USER_PRESENT),
+        .size = sizeof(Cost),
         .start = start,
-        .stop = stop,
         .input = judge,
 };

@@ -17,8 +17,10 @@ typedef struct SensorType {
         uint32_t conditions;   /* that it reads; each must be reported soon after the start */
         uint32_t events;       /* that it raises */
         uint32_t inputs;       /* conditions of other sensors that it is made of */
-        /* Starts watching. It may report at once, but does not have to. */
-        int (*start)(Sensors *sensors, const struct SensorType *type, Sensor **ret_sensor);
+        size_t size;           /* of what it keeps, which is zeroed before the start and freed after the end */
+        /* Starts watching. It may report at once, but does not have to. Negative errno. */
+        int (*start)(Sensor *sensor);
+        /* Gives back what start() got, also of a start that failed. NULL: nothing is to be given back. */
         void (*stop)(Sensor *sensor);
         /* One of its inputs has been read anew. */
         void (*input)(Sensor *sensor);
@@ -34,11 +36,6 @@ struct Sensor {
 
 extern const SensorType sensor_cost, sensor_network, sensor_power, sensor_pressure, sensor_session, sensor_sleep,
         sensor_storage, sensor_timezone;
-
-static inline void sensor_init(Sensor *sensor, Sensors *sensors, const SensorType *type)
-{
-        *sensor = (Sensor){ .type = type, .sensors = sensors };
-}
 
 const SensorsConfig *sensor_config(const Sensor *sensor);
 Loop *sensor_loop(const Sensor *sensor);

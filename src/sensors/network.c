@@ -241,28 +241,19 @@ static void stop(Sensor *sensor)
         network->started = false;
         service_done(&network->manager);
         routes_free(network->routes);
-        free(network);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Network *network = calloc(1, sizeof *network);
+        Network *network = CONTAINER_OF(sensor, Network, sensor);
         int r;
 
-        if (!network)
-                return -ENOMEM;
-        sensor_init(&network->sensor, sensors, type);
-        r = routes_new(sensor_loop(&network->sensor), sensor_config(&network->sensor)->sysfs, on_routes, network,
-                       &network->routes);
+        r = routes_new(sensor_loop(sensor), sensor_config(sensor)->sysfs, on_routes, network, &network->routes);
         if (r >= 0)
-                r = service_init(&network->manager, sensor_loop(&network->sensor), sensor_bus(&network->sensor),
-                                 &manager_type, network);
-        if (r < 0) {
-                stop(&network->sensor);
+                r = service_init(&network->manager, sensor_loop(sensor), sensor_bus(sensor), &manager_type, network);
+        if (r < 0)
                 return r;
-        }
         network->started = true;
-        *ret_sensor = &network->sensor;
         judge(network);
         return 0;
 }
@@ -271,6 +262,7 @@ const SensorType sensor_network = {
         .name = "network",
         .conditions = CONDITION_BIT(CONDITION_INTERNET_AVAILABLE) | CONDITION_BIT(CONDITION_FREE_NETWORK_AVAILABLE),
         .events = 1u << SYSTEM_NETWORK_STATE_CHANGE,
+        .size = sizeof(Network),
         .start = start,
         .stop = stop,
 };

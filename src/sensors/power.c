@@ -193,31 +193,23 @@ static void stop(Sensor *sensor)
         power->started = false;
         service_done(&power->upower);
         uevents_free(power->uevents);
-        free(power);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Power *power = calloc(1, sizeof *power);
+        Power *power = CONTAINER_OF(sensor, Power, sensor);
         int r;
 
-        if (!power)
-                return -ENOMEM;
-        sensor_init(&power->sensor, sensors, type);
         power->supplies.charge = -1;
         /* Watched first: what changes while it is read is read again. */
-        r = uevents_new(sensor_loop(&power->sensor), "power_supply", on_uevent, power, &power->uevents);
+        r = uevents_new(sensor_loop(sensor), "power_supply", on_uevent, power, &power->uevents);
         if (r >= 0) {
                 read_supplies(power);
-                r = service_init(&power->upower, sensor_loop(&power->sensor), sensor_bus(&power->sensor),
-                                 &upower_type, power);
+                r = service_init(&power->upower, sensor_loop(sensor), sensor_bus(sensor), &upower_type, power);
         }
-        if (r < 0) {
-                stop(&power->sensor);
+        if (r < 0)
                 return r;
-        }
         power->started = true;
-        *ret_sensor = &power->sensor;
         judge(power);
         return 0;
 }
@@ -226,6 +218,7 @@ const SensorType sensor_power = {
         .name = "power",
         .conditions = CONDITION_BIT(CONDITION_ON_AC_POWER) | CONDITION_BIT(CONDITION_BATTERY_NOT_LOW),
         .events = 1u << SYSTEM_POWER_STATE_CHANGE,
+        .size = sizeof(Power),
         .start = start,
         .stop = stop,
 };

@@ -149,17 +149,12 @@ static void stop(Sensor *sensor)
                 safe_close(watch->fd);
                 delay_done(&watch->over);
         }
-        free(pressure);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Pressure *pressure = calloc(1, sizeof *pressure);
+        Pressure *pressure = CONTAINER_OF(sensor, Pressure, sensor);
 
-        if (!pressure)
-                return -ENOMEM;
-        sensor_init(&pressure->sensor, sensors, type);
-        *ret_sensor = &pressure->sensor;
         for (size_t i = 0; i < ELEMENTSOF(resources); i++)
                 start_watch(pressure, &pressure->watches[i], &resources[i]);
         return 0;
@@ -169,6 +164,7 @@ const SensorType sensor_pressure = {
         .name = "pressure",
         .conditions = CONDITION_BIT(CONDITION_NO_CPU_PRESSURE) | CONDITION_BIT(CONDITION_NO_MEMORY_PRESSURE) |
                       CONDITION_BIT(CONDITION_NO_IO_PRESSURE),
+        .size = sizeof(Pressure),
         .start = start,
         .stop = stop,
 };

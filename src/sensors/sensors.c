@@ -178,9 +178,31 @@ SystemBus *sensor_bus(const Sensor *sensor)
         return sensor->sensors->bus;
 }
 
+static void end(Sensor *sensor)
+{
+        if (sensor->type->stop)
+                sensor->type->stop(sensor);
+        free(sensor);
+}
+
+static int begin(Sensors *sensors, size_t i)
+{
+        Sensor *sensor = calloc(1, types[i]->size);
+        int r;
+
+        if (!sensor)
+                return -ENOMEM;
+        *sensor = (Sensor){ .type = types[i], .sensors = sensors };
+        sensors->running[i] = sensor;
+        r = types[i]->start(sensor);
+        if (r < 0)
+                end(TAKE_PTR(sensors->running[i]));
+        return r;
+}
+
 static void start(Sensors *sensors, size_t i)
 {
-        int r = types[i]->start(sensors, types[i], &sensors->running[i]);
+        int r = begin(sensors, i);
 
         for (uint32_t left = types[i]->conditions; r < 0 && left; left &= left - 1) {
                 char words[WORDS_MAX];
@@ -198,7 +220,7 @@ static void forget(Sensors *sensors, uint8_t condition)
 static void stop(Sensors *sensors, size_t i)
 {
         if (sensors->running[i])
-                types[i]->stop(TAKE_PTR(sensors->running[i]));
+                end(TAKE_PTR(sensors->running[i]));
         for (uint32_t left = types[i]->conditions; left; left &= left - 1)
                 forget(sensors, (uint8_t)__builtin_ctz(left));
 }

@@ -243,27 +243,19 @@ static void stop(Sensor *sensor)
 
         session->started = false;
         service_done(&session->logind);
-        free(session);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Session *session = calloc(1, sizeof *session);
+        Session *session = CONTAINER_OF(sensor, Session, sensor);
         int r;
 
-        if (!session)
-                return -ENOMEM;
-        sensor_init(&session->sensor, sensors, type);
         snprintf(session->user_path, sizeof session->user_path, "/org/freedesktop/login1/user/_%u",
-                 (unsigned)sensor_config(&session->sensor)->uid);
-        r = service_init(&session->logind, sensor_loop(&session->sensor), sensor_bus(&session->sensor), &logind_type,
-                         session);
-        if (r < 0) {
-                stop(&session->sensor);
+                 (unsigned)sensor_config(sensor)->uid);
+        r = service_init(&session->logind, sensor_loop(sensor), sensor_bus(sensor), &logind_type, session);
+        if (r < 0)
                 return r;
-        }
         session->started = true;
-        *ret_sensor = &session->sensor;
         judge(session);
         return 0;
 }
@@ -273,6 +265,7 @@ const SensorType sensor_session = {
         .conditions = CONDITION_BIT(CONDITION_USER_PRESENT) | CONDITION_BIT(CONDITION_SESSION_CONNECTED) |
                       CONDITION_BIT(CONDITION_DEVICE_IDLE),
         .events = 1u << SYSTEM_LOCK_SCREEN_APPLICATION_ADDED | 1u << SYSTEM_LOCK_SCREEN_APPLICATION_REMOVED,
+        .size = sizeof(Session),
         .start = start,
         .stop = stop,
 };

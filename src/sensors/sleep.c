@@ -58,34 +58,24 @@ static void stop(Sensor *sensor)
 
         loop_remove(sensor_loop(sensor), &sleep->source);
         safe_close(sleep->fd);
-        free(sleep);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Sleep *sleep = calloc(1, sizeof *sleep);
+        Sleep *sleep = CONTAINER_OF(sensor, Sleep, sensor);
         int r;
 
-        if (!sleep)
-                return -ENOMEM;
-        sensor_init(&sleep->sensor, sensors, type);
         sleep->source = LOOP_SOURCE_INIT;
         sleep->asleep_usec = asleep_usec();
         sleep->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
         r = sleep->fd < 0 ? -errno : arm(sleep);
-        if (r >= 0)
-                r = loop_add(sensor_loop(&sleep->sensor), &sleep->source, sleep->fd, EPOLLIN, on_canceled, sleep);
-        if (r < 0) {
-                stop(&sleep->sensor);
-                return r;
-        }
-        *ret_sensor = &sleep->sensor;
-        return 0;
+        return r < 0 ? r : loop_add(sensor_loop(sensor), &sleep->source, sleep->fd, EPOLLIN, on_canceled, sleep);
 }
 
 const SensorType sensor_sleep = {
         .name = "sleep",
         .events = 1u << SENSOR_EVENT_RESUME,
+        .size = sizeof(Sleep),
         .start = start,
         .stop = stop,
 };

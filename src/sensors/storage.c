@@ -79,23 +79,17 @@ static void stop(Sensor *sensor)
         Storage *storage = CONTAINER_OF(sensor, Storage, sensor);
 
         delay_done(&storage->again);
-        free(storage);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        Storage *storage = calloc(1, sizeof *storage);
+        Storage *storage = CONTAINER_OF(sensor, Storage, sensor);
         int r;
 
-        if (!storage)
-                return -ENOMEM;
-        sensor_init(&storage->sensor, sensors, type);
-        r = delay_init(&storage->again, sensor_loop(&storage->sensor), on_again, storage);
-        if (r < 0) {
-                free(storage);
+        storage->again = DELAY_INIT;
+        r = delay_init(&storage->again, sensor_loop(sensor), on_again, storage);
+        if (r < 0)
                 return r;
-        }
-        *ret_sensor = &storage->sensor;
         look(storage);
         return 0;
 }
@@ -103,6 +97,7 @@ static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
 const SensorType sensor_storage = {
         .name = "storage",
         .conditions = CONDITION_BIT(CONDITION_STORAGE_NOT_LOW),
+        .size = sizeof(Storage),
         .start = start,
         .stop = stop,
         .awake = awake,

@@ -108,7 +108,6 @@ static void stop(Sensor *sensor)
         safe_close(local->fd);
         zone_free(local->zone);
         free(local->folder);
-        free(local);
 }
 
 static int open_watches(LocalTime *local)
@@ -125,32 +124,27 @@ static int open_watches(LocalTime *local)
                         local);
 }
 
-static int start(Sensors *sensors, const SensorType *type, Sensor **ret_sensor)
+static int start(Sensor *sensor)
 {
-        LocalTime *local = calloc(1, sizeof *local);
+        LocalTime *local = CONTAINER_OF(sensor, LocalTime, sensor);
         int r;
 
-        if (!local)
-                return -ENOMEM;
-        sensor_init(&local->sensor, sensors, type);
         local->source = LOOP_SOURCE_INIT;
         local->fd = local->file_watch = -1;
         r = open_watches(local);
-        if (r < 0) {
-                stop(&local->sensor);
+        if (r < 0)
                 return r;
-        }
         /* One that cannot be read shows UTC, as it does for everybody. */
         local->zone = read_zone(local);
         if (!local->zone)
                 local->zone = (Zone *)zone_utc();
-        *ret_sensor = &local->sensor;
         return 0;
 }
 
 const SensorType sensor_timezone = {
         .name = "time zone",
         .events = 1u << SYSTEM_TIME_ZONE_CHANGE,
+        .size = sizeof(LocalTime),
         .start = start,
         .stop = stop,
 };
