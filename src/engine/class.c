@@ -206,13 +206,16 @@ static Server *find_awaited(const Engine *e, const Class *class_)
         return NULL;
 }
 
-static void attach(Run *run, Server *server)
+static void attach(Engine *e, Run *run, Server *server)
 {
-        if (run->server == server)
+        Server *before = run->server;
+
+        if (before == server)
                 return;
-        if (run->server) {
+        if (before) {
                 list_remove(&run->server_node);
-                run->server->n_runs--;
+                before->n_runs--;
+                server_arm(e, before);
         }
         run->launched = false;
         run->server = server;
@@ -226,7 +229,7 @@ static void send(Engine *e, Run *run, ClassObject *object)
         RunInfo *info = scratch_take(&e->scratch, sizeof *info);
         Effect *effect;
 
-        attach(run, object->server);
+        attach(e, run, object->server);
         object->used = object->single_use;
         run->sent = true;
         run->sent_real_usec = e->now.real_usec;
@@ -248,7 +251,7 @@ static void launch(Engine *e, Run *run, const Class *class_)
         server->launched = true;
         server->state = SERVER_LAUNCHING;
         server->class_until_mono_usec = usec_add(e->now.mono_usec, CLASS_REGISTRATION_USEC);
-        attach(run, server);
+        attach(e, run, server);
         run->launched = true;
         effect_ledger(e, run);
         effect = effect_add(e, EFFECT_LAUNCH);
@@ -302,7 +305,7 @@ void class_place(Engine *e, Run *run)
                 launch(e, run, class_);
                 return;
         }
-        attach(run, server);
+        attach(e, run, server);
         effect_ledger(e, run);
         server_arm(e, server);
 }
