@@ -6,7 +6,7 @@
 
 #include "dbus/connection-internal.h"
 
-#define IN_CHUNK_MIN ((size_t)4 * 1024)
+#define IN_CHUNK_MIN ((size_t)1024)
 #define IN_CHUNK_MAX ((size_t)64 * 1024)
 /* What a peer that says nothing costs. */
 #define IN_KEEP_MAX ((size_t)16 * 1024)
@@ -16,16 +16,20 @@ static size_t in_size(const Connection *c)
         return c->in.size - c->in_start;
 }
 
-/* Room to receive into: a chunk more than has come, however much the message says that it has. */
+/*
+ * Room to receive into: a chunk more than has come, however much the message says that it has. Chunks grow only within
+ * a message: of many small ones a peer gets a few carried out, and then it is another's turn.
+ */
 static int input_make_room(Connection *c, size_t *ret_n)
 {
         int r;
 
         buffer_consume(&c->in, c->in_start);
         c->in_start = 0;
-        c->in_chunk = MAX(c->in_chunk, IN_CHUNK_MIN);
+        if (in_size(c) < IN_CHUNK_MIN)
+                c->in_chunk = IN_CHUNK_MIN;
         r = buffer_reserve(&c->in, c->in_chunk);
-        *ret_n = c->in.allocated - c->in.size;
+        *ret_n = c->in_chunk;
         return r;
 }
 

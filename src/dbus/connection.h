@@ -8,6 +8,7 @@
  *  - What the peer has written is delivered before its end is told, always. If sending fails (the peer is gone, or
  *    does not read and its queue is full), the connection sends no more, but what is still to be read is read and
  *    delivered, and then on_disconnected is called: once, from the loop, never from inside connection_send().
+ *  - Whatever a client writes, only a few small messages of it are delivered before it is another's turn.
  *  - Memory for a message grows with what has arrived of it, not with what its header announces, up to a limit.
  *  - A message is delivered whole, validated, with its descriptors, or not at all; a peer that sends anything else is
  *    disconnected with -EBADMSG.

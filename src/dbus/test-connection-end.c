@@ -140,6 +140,20 @@ static void a_peer_that_does_not_read_is_disconnected_once_after_what_it_wrote(v
         tear_down(&f);
 }
 
+static void of_many_messages_only_some_are_delivered_before_it_is_anothers_turn(void **state)
+{
+        Fixture f;
+
+        set_up(&f, CONNECTION_BARE);
+        for (int i = 0; i < 100; i++)
+                write_call(f.fd, "Greedy", 4);
+        assert_int_equal(loop_dispatch(&f.loop, 0), 1);
+        assert_in_range(f.end.n_messages, 1, 20);
+        settle(&f.loop);
+        assert_int_equal(f.end.n_messages, 100);
+        tear_down(&f);
+}
+
 static void too_many_waiting_descriptors_end_the_connection(void **state)
 {
         size_t n_fds = count_fds();
@@ -309,6 +323,7 @@ int main(void)
                 cmocka_unit_test(what_the_peer_wrote_before_it_left_is_delivered_though_sending_fails),
                 cmocka_unit_test(a_reply_that_fails_does_not_lose_what_follows_the_call),
                 cmocka_unit_test(a_peer_that_does_not_read_is_disconnected_once_after_what_it_wrote),
+                cmocka_unit_test(of_many_messages_only_some_are_delivered_before_it_is_anothers_turn),
                 cmocka_unit_test(too_many_waiting_descriptors_end_the_connection),
                 cmocka_unit_test(memory_for_a_message_grows_with_what_has_come_of_it),
                 cmocka_unit_test(what_is_no_message_ends_the_connection_with_a_reason),
