@@ -8,10 +8,12 @@ once.
 import contextlib
 import ctypes
 import os
+import pathlib
 import threading
+import unittest
 
 from bus_client import Lost
-from harness import Case, Package, SCALE, eventually
+from harness import Case, Package, SCALE, eventually, processes
 
 ALLOWED = 0
 LINES = 2
@@ -23,11 +25,19 @@ TRACESYSGOOD, SYSCALL_STOP = 1, 0x85
 WALL = 0x40000000
 
 
-class KillAt:
-    """Kills a process when its main thread enters its n-th system call from now on; stop() ends it in any case."""
+def threads(pid):
+    """{id: name}"""
+    folder = pathlib.Path(f'/proc/{pid}/task')
+    return {int(task.name): (task / 'comm').read_text(encoding='utf-8').strip() for task in folder.iterdir()}
 
-    def __init__(self, pid, n):
+
+class KillAt:
+    """Kills a process when a thread of it, by default the main one, enters its n-th system call from now on; stop()
+    ends it in any case."""
+
+    def __init__(self, pid, n, thread=None):
         self.pid = pid
+        self.tid = thread or pid
         self.left = n
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.ready = threading.Event()
@@ -37,7 +47,7 @@ class KillAt:
         self.ready.wait()
 
     def ptrace(self, request, data=0):
-        if self.libc.ptrace(request, self.pid, None, ctypes.c_void_p(data)) < 0:
+        if self.libc.ptrace(request, self.tid, None, ctypes.c_void_p(data)) < 0:
             self.error = ctypes.get_errno()
         return self.error == 0
 
@@ -47,7 +57,7 @@ class KillAt:
             self.ready.set()
             return
         while True:
-            _, status = os.waitpid(self.pid, WALL)
+            _, status = os.waitpid(self.tid, WALL)
             if not os.WIFSTOPPED(status):
                 return
             self.ready.set()
@@ -63,13 +73,22 @@ class KillAt:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, 9)
         self.thread.join()
+        # Its other threads may be there still; a server is not our child.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
 
 class Sweep(Case):
     broker_options = {'test_clock': False}
 
-    def kill_at(self, n):
-        killer = KillAt(self.broker.process.pid, n)
+    def kill_at(self, n, thread=''):
+        """thread: the name of one of the broker's; "": the main one."""
+        pid = self.broker.process.pid
+        if thread:
+            # The store has a thread from its first commit on.
+            eventually(lambda: thread in threads(pid).values())
+        tids = [tid for tid, name in threads(pid).items() if thread and name == thread]
+        killer = KillAt(pid, n, *tids)
         if killer.error:
             self.skipTest(f'the broker may not be traced here: {os.strerror(killer.error)}')
         return killer
@@ -108,7 +127,7 @@ class Sweep(Case):
             self.assertEqual(lines, [f'{row["run"]} {i}' for i in range(1, LINES + 1)])
             seen.add(row['run'])
 
-    def sweep(self, package, servers):
+    def sweep(self, package, servers, thread=''):
         """Kills at each call of a run that finds so many servers; returns how many calls there were."""
         seen = set()
         for n in range(1, MOST, STEP):
@@ -116,7 +135,9 @@ class Sweep(Case):
             if n // 50 != (n - STEP) // 50 or n == 1:
                 task = self.broker.register(package, f'count-{LINES}-{n}')
             eventually(lambda: self.broker.status()['servers'] == servers, 'the server of the run before')
-            killer = self.kill_at(n)
+            if thread:
+                self.broker.call('Unregister', 'sb', self.broker.register(package, 'other'), True)
+            killer = self.kill_at(n, thread)
             run = self.request(task)
             over = self.recorded(task, run)
             self.restart(killer)
@@ -134,6 +155,45 @@ class Sweep(Case):
     def test_a_run_with_a_cold_start_ends_once_at_whichever_call_the_broker_is_killed(self):
         package = Package(self.broker, arguments='--idle 1')
         print(f'# {self.sweep(package, 0)} calls', flush=True)
+
+    def test_a_run_ends_once_at_whichever_call_the_store_is_killed(self):
+        package = Package(self.broker)
+        self.broker.outcome(self.broker.register(package, f'count-{LINES}'))
+        print(f'# {self.sweep(package, 1, "store")} calls', flush=True)
+
+    def server_pid(self):
+        found = [pid for pid in processes(self.broker.folder) if pid != self.broker.process.pid]
+        return found[0] if len(found) == 1 else None
+
+    def sweep_server(self, task, number):
+        """Kills a warm server at each call of its thread of this number; returns how many calls there were."""
+        for n in range(1, MOST, STEP):
+            self.broker.outcome(task)
+            pid = eventually(self.server_pid)
+            killer = KillAt(pid, n, sorted(threads(pid))[number])
+            if killer.error:
+                self.skipTest(f'the server may not be traced here: {os.strerror(killer.error)}')
+            run = self.broker.run(task)
+            record = self.broker.ended(run)
+            over = killer.left > 0
+            killer.stop()
+            eventually(lambda: self.broker.status()['servers'] == 0, 'the end of the server')
+            with self.subTest(call=n, thread=number):
+                self.assertIn(record['outcome'], ('completed', 'abandoned', 'failed'))
+                rows = eventually(lambda: [row for row in self.broker.history(task) if row['run'] == run])
+                self.assertEqual([row['outcome'] for row in rows], [record['outcome']])
+                self.assertEqual(self.broker.runs(task), [])
+            if over:
+                return n
+        self.fail('the run does not end')
+
+    @unittest.skipUnless(os.environ.get('BGTASK_TEST_LONG'), 'a server that was killed is started again ever later')
+    def test_a_run_has_one_outcome_at_whichever_call_its_server_is_killed(self):
+        package = Package(self.broker)
+        task = self.broker.register(package, f'count-{LINES}')
+        self.broker.outcome(task)
+        for number in range(len(threads(eventually(self.server_pid)))):
+            print(f'# thread {number}: {self.sweep_server(task, number)} calls', flush=True)
 
     def test_a_registration_is_there_if_it_was_answered_and_whole_or_not_at_all_if_not(self):
         package = Package(self.broker)
