@@ -10,6 +10,8 @@
 
 #define FOLLOWED_MAX 4096
 
+/* The linker takes them for what a sanitizer's library asks for. */
+#pragma GCC visibility push(default)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -19,6 +21,7 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *memory);
 char *__wrap_strdup(const char *text);
+#pragma GCC visibility pop
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void *followed[FOLLOWED_MAX];
