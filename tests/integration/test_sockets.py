@@ -7,7 +7,7 @@ import socket
 import stat
 import time
 
-from harness import Running, eventually
+from harness import ByHand, CLSID, Running, eventually
 
 HELLO = b'hello'
 
@@ -84,7 +84,7 @@ class Sockets(Running):
         talk = self.package.next_talk()
         second = self.connect()
         self.broker.call('Status')
-        self.assertEqual([row['state'] for row in self.broker.runs()], ['running'])
+        self.assertEqual([row['run'] for row in self.broker.runs()], [talk.run])
         self.assertEqual(talk.ask('serve'), 2)
         self.assertEqual((first.recv(100), second.recv(100)), (HELLO, HELLO))
         third = self.connect()
@@ -163,6 +163,18 @@ class Sockets(Running):
         self.listen(name='control-socket')
         _, talk = self.begin(self.task('control'))
         self.assertLess(talk.ask('serve'), 0)
+        talk.end()
+
+    def test_only_the_server_of_the_run_may_take_it(self):
+        self.listen()
+        self.connect()
+        talk = self.package.next_talk()
+        self.broker.state_of(talk.run, 'running')
+        other = ByHand(self.broker, self.package, clsid=None)
+        for run, attempt in ((talk.run, talk.attempt), (talk.run, 7), (CLSID, 1)):
+            self.assert_refused('NotAServer', 'server of the run',
+                                by=lambda call=(run, attempt): other.call('TakeSocket', 'su', *call))
+        self.assertEqual(talk.ask('serve'), 1)
         talk.end()
 
     def test_the_command_line_registers_and_shows_it_and_refuses_what_is_no_address(self):
