@@ -68,7 +68,8 @@ static int change(const char *what, const char *host, const char *library)
                 drive = NULL;
                 return -ENOMEM;
         }
-        for (size_t i = 0; i < ELEMENTSOF(loaders) && r == ENOENT; i++)
+        /* A folder of PATH that may not be read hides that there is nothing in the others. */
+        for (size_t i = 0; i < ELEMENTSOF(loaders) && (r == ENOENT || r == EACCES); i++)
                 r = posix_spawnp(&pid, loaders[i], NULL, NULL,
                                  (char *[]){ (char *)loaders[i], (char *)host, (char *)what, drive, NULL }, environ);
         if (r != 0)
