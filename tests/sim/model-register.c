@@ -629,6 +629,8 @@ static void updated(World *w, MTask *t, int error)
                                 w->model->firings[i]->probe = false;
                 }
         t->spec = t->new_spec;
+        /* 6.1: what waits is sent before the moment's timers fire. */
+        model_sends(w);
         model_boot(w, false);
 }
 

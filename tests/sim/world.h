@@ -25,7 +25,7 @@ enum {
         N_PACKAGES = 2,
         N_CLASSES = 3,          /* of each package: 0 and 1 in ExeServer 0, 2 in ExeServer 1 */
         N_VERSIONS = 3,         /* of each package: 2 lacks class 1 */
-        MAX_DETAILS = 8,
+        MAX_DETAILS = 16,
 };
 
 /* What an effect said, in memory of ours. Strings are interned, details copied. */
