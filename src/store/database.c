@@ -238,6 +238,45 @@ static int bring_up_to_date(Database *db, uint32_t *ret_schema)
         return r;
 }
 
+/*
+ * A text of the schema that has lost a few letters may still be one to SQLite, which then calls the file whole and
+ * finds no rows. What the texts are is known: they are those of a database that was just made.
+ */
+static int mend_schema(Database *db)
+{
+        static const char read_texts[] = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
+        static const char mend_text[] = "UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1 AND sql IS NOT ?2";
+        sqlite3_stmt *right = NULL, *mend = NULL;
+        sqlite3 *model = NULL;
+        int result;
+
+        result = sqlite3_open(":memory:", &model);
+        for (uint32_t step = 0; result == SQLITE_OK && step < database_schema; step++)
+                result = sqlite3_exec(model, schema_steps[step], NULL, NULL, NULL);
+        if (result == SQLITE_OK)
+                result = sqlite3_prepare_v2(model, read_texts, -1, &right, NULL);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+        if (result == SQLITE_OK)
+                result = sqlite3_prepare_v2(db->handle, mend_text, -1, &mend, NULL);
+        while (result == SQLITE_OK && (result = sqlite3_step(right)) == SQLITE_ROW) {
+                sqlite3_bind_value(mend, 1, sqlite3_column_value(right, 0));
+                sqlite3_bind_value(mend, 2, sqlite3_column_value(right, 1));
+                result = sqlite3_step(mend) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(db->handle);
+                sqlite3_reset(mend);
+                db->mended = db->mended || sqlite3_changes(db->handle) > 0;
+        }
+        sqlite3_finalize(right);
+        sqlite3_finalize(mend);
+        sqlite3_close(model);
+        /* The texts are read again. */
+        if (db->mended)
+                sqlite3_exec(db->handle, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0, NULL);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        return database_errno(db, result);
+}
+
 static int configure(Database *db)
 {
         /*
@@ -317,6 +356,8 @@ int database_open(Database *db, const char *path, uint32_t *ret_schema)
         r = open_handle(db);
         if (r == 0)
                 r = bring_up_to_date(db, ret_schema);
+        if (r == 0)
+                r = mend_schema(db);
         if (r < 0)
                 database_close(db);
         return r;

@@ -56,6 +56,7 @@ typedef struct Database {
         char *path;
         sqlite3_stmt *statements[_STATEMENT_MAX];
         int wal_pages;   /* in the log, as of the last commit */
+        bool mended;     /* the schema had a text that is not ours when the file was opened */
         bool unsettled;  /* a commit failed in a way that leaves open what is on the disk */
 } Database;
 

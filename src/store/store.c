@@ -123,6 +123,9 @@ static int open_database(Store *store, StoreReport *report)
         if (r < 0)
                 return r;
         report->created = schema == 0;
+        if (store->db.mended && schema == database_schema)
+                snprintf(report->sentence, sizeof report->sentence,
+                         "the text of the database's schema was damaged, and was mended");
         if (schema != 0 && schema < database_schema)
                 report->upgraded_from = schema;
         return 0;

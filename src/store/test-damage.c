@@ -329,6 +329,27 @@ static void damage_that_a_commit_meets_is_repaired_by_the_next_start(void **stat
         assert_string_equal(f->report.sentence, "");
 }
 
+static void a_damaged_text_of_the_schema_is_mended_and_costs_no_row(void **state)
+{
+        Fixture *f = *state;
+        StoreLoader loader;
+        Seen seen;
+
+        fill(f, 50);
+        f->store = store_free(f->store);
+        execute(f->path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET "
+                "sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER xxxMARY KEY') WHERE name IN ('task', 'pending')");
+        loader = see_all(&seen);
+        reopen_and_load(f, &loader);
+        assert_non_null(strstr(f->report.sentence, "schema"));
+        assert_int_equal(seen.n_tasks, 50);
+        assert_can_write(f);
+        loader = see_all(&seen);
+        reopen_and_load(f, &loader);
+        assert_string_equal(f->report.sentence, "");
+        assert_int_equal(seen.n_tasks, 51);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -344,6 +365,7 @@ int main(void)
                 TEST(a_torn_file_is_read_around_the_damage_and_written_anew),
                 cmocka_unit_test(any_page_may_be_lost),
                 TEST(damage_that_a_commit_meets_is_repaired_by_the_next_start),
+                TEST(a_damaged_text_of_the_schema_is_mended_and_costs_no_row),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
