@@ -62,7 +62,7 @@ static int read_run(Query *query, sqlite3_stmt *s)
         row.count = row_u32(&r, UINT32_MAX);
         row.attempts = row_u32(&r, UINT32_MAX);
         row.progress = row_u32(&r, UINT32_MAX);
-        row.fired_by = (uint8_t)row_u32(&r, UINT8_MAX);
+        fired_by_unpack(row_u32(&r, UINT16_MAX), &row.fired_by, &row.trigger, &row.trigger_kind);
         row.outcome = (uint8_t)row_u32(&r, UINT8_MAX);
         row.reason = (uint8_t)row_u32(&r, UINT8_MAX);
         row.detail = (uint8_t)row_u32(&r, UINT8_MAX);

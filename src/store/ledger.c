@@ -38,7 +38,8 @@ typedef struct RunBody {
         uint8_t rerun;
         uint8_t stopping;
         uint8_t reason;
-        uint8_t unused[5];
+        uint8_t trigger;
+        uint8_t unused[4];
         uint64_t sent_real_usec;
 } RunBody;
 _Static_assert(sizeof(RunBody) <= SLOT_BODY_SIZE, "a run fits into a slot");
@@ -94,7 +95,7 @@ int ledger_put(Ledger *ledger, const LedgerRow *row)
                 .first_scheduled_real_usec = firing->first_scheduled_real_usec, .attempt = row->attempt,
                 .count = firing->count, .attempts = firing->attempts, .sent = row->sent,
                 .acknowledged = row->acknowledged, .fired_by = firing->fired_by, .forced = firing->forced,
-                .rerun = firing->rerun, .sent_real_usec = row->sent_real_usec,
+                .rerun = firing->rerun, .trigger = firing->trigger, .sent_real_usec = row->sent_real_usec,
                 .stopping = row->stopping, .reason = row->reason,
         };
 
@@ -189,6 +190,7 @@ static int load_run(const void *body, const uint8_t *tail, size_t n_tail, void *
                         .scheduled_real_usec = b->scheduled_real_usec,
                         .first_scheduled_real_usec = b->first_scheduled_real_usec, .count = b->count,
                         .attempts = b->attempts, .fired_by = b->fired_by, .forced = b->forced, .rerun = b->rerun,
+                        .trigger = b->trigger,
                         .details = tail, .n_details = n_tail,
                 },
         };

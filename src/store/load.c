@@ -116,7 +116,7 @@ static int load_pending(sqlite3_stmt *s, void *userdata)
         row.first_scheduled_real_usec = row_u64(&r);
         row.count = row_u32(&r, UINT32_MAX);
         row.attempts = row_u32(&r, UINT32_MAX);
-        row.fired_by = (uint8_t)row_u32(&r, UINT8_MAX);
+        fired_by_unpack(row_u32(&r, UINT16_MAX), &row.fired_by, &row.trigger, NULL);
         row.forced = row_u32(&r, 1);
         row.rerun = row_u32(&r, 1);
         row.details = row_blob(&r, &row.n_details);

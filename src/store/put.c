@@ -206,7 +206,7 @@ int store_put_pending(Store *store, const PendingRow *row)
         put_int(&put, row->first_scheduled_real_usec);
         put_int(&put, row->count);
         put_int(&put, row->attempts);
-        put_int(&put, row->fired_by);
+        put_int(&put, fired_by_pack(row->fired_by, row->trigger, 0));
         put_int(&put, row->forced);
         put_int(&put, row->rerun);
         put_blob(&put, row->details, row->n_details, STORE_DETAILS_MAX);
@@ -261,7 +261,7 @@ static int put_run(Store *store, const RunRow *row)
         put_int(&put, row->count);
         put_int(&put, row->attempts);
         put_int(&put, row->progress);
-        put_int(&put, row->fired_by);
+        put_int(&put, fired_by_pack(row->fired_by, row->trigger, row->trigger_kind));
         put_int(&put, row->outcome);
         put_int(&put, row->reason);
         put_int(&put, row->detail);

@@ -215,6 +215,7 @@ enum {
         SPEC_OVERLAP = 4,
         SPEC_CATCH_UP = 5,
         SPEC_RERUN = 6,
+        SPEC_N_MORE = 7,
         SPEC_CONDITIONS = 8,
         SPEC_RETRY_MAX = 12,
         SPEC_PERIOD = 16,
@@ -222,6 +223,12 @@ enum {
         SPEC_REGISTERED = 32,
         SPEC_CLSID = 40,
         SPEC_FIXED = 56,
+        SPEC_MORE = 3 * 8, /* each further trigger, behind that: */
+        MORE_KIND = 0,
+        MORE_SYSTEM_TYPE = 1,
+        MORE_ONE_SHOT = 2,
+        MORE_PERIOD = 8,
+        MORE_WINDOW = 16,
         SPEC_RARE = 5 * 8, /* follow only with FLAG_RARE, so that the usual row is short */
 
         STATE_BOOT_ID = 0,
@@ -230,6 +237,8 @@ enum {
         STATE_LAST_NUMBER = 32,
         STATE_FIXED = 40,
         STATE_FLAGS = 40, /* follow only if there are any, so that the usual row is short */
+        STATE_MORE = 41,
+        STATE_ANCHOR = 32, /* of each further trigger; boot id, boot time and real time as those of the first */
 
         FORMAT = 1,
 };
@@ -289,6 +298,7 @@ static size_t spec_write_fixed(const TaskRow *row, uint8_t spec[static SPEC_FIXE
         spec[SPEC_OVERLAP] = s->overlap;
         spec[SPEC_CATCH_UP] = s->catch_up;
         spec[SPEC_RERUN] = s->rerun;
+        spec[SPEC_N_MORE] = (uint8_t)s->n_more;
         write_le32(spec + SPEC_CONDITIONS, s->conditions);
         write_le32(spec + SPEC_RETRY_MAX, s->retry_max);
         write_le64(spec + SPEC_PERIOD, s->trigger.period_usec);
@@ -302,16 +312,29 @@ static size_t spec_write_fixed(const TaskRow *row, uint8_t spec[static SPEC_FIXE
         return SPEC_FIXED + SPEC_RARE;
 }
 
+static void spec_write_more(const Trigger *trigger, uint8_t more[static SPEC_MORE])
+{
+        memset(more, 0, SPEC_MORE);
+        more[MORE_KIND] = trigger->kind;
+        more[MORE_SYSTEM_TYPE] = trigger->system_type;
+        more[MORE_ONE_SHOT] = trigger->one_shot;
+        write_le64(more + MORE_PERIOD, trigger->period_usec);
+        write_le64(more + MORE_WINDOW, trigger->window_usec);
+}
+
 int task_put_spec(Buffer *b, const TaskRow *row)
 {
         const TaskSpec *s = &row->spec;
-        const char *texts[] = { s->trigger.text ? s->trigger.text : "", s->group ? s->group : "",
-                                s->options ? s->options : "" };
+        const char *texts[3 + TRIGGERS_MAX - 1] = { s->trigger.text ? s->trigger.text : "", s->group ? s->group : "",
+                                                    s->options ? s->options : "" };
         uint8_t fixed[SPEC_FIXED + SPEC_RARE], head[5] = { TAG_BLOB }, crc[4];
-        size_t n_fixed = spec_write_fixed(row, fixed), size = n_fixed + sizeof crc, lengths[ELEMENTSOF(texts)], start;
+        size_t n_fixed = spec_write_fixed(row, fixed), size = n_fixed + s->n_more * SPEC_MORE + sizeof crc;
+        size_t lengths[ELEMENTSOF(texts)], n_texts = 3, start;
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+        for (size_t i = 0; i < s->n_more && i < TRIGGERS_MAX - 1; i++)
+                texts[n_texts++] = s->more[i].text ? s->more[i].text : "";
+        for (size_t i = 0; i < n_texts; i++) {
                 lengths[i] = strlen(texts[i]) + 1;
                 size += lengths[i];
         }
@@ -322,7 +345,13 @@ int task_put_spec(Buffer *b, const TaskRow *row)
         buffer_append(b, head, sizeof head);
         start = b->size;
         buffer_append(b, fixed, n_fixed);
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        for (size_t i = 0; i < s->n_more && i < TRIGGERS_MAX - 1; i++) {
+                uint8_t more[SPEC_MORE];
+
+                spec_write_more(&s->more[i], more);
+                buffer_append(b, more, sizeof more);
+        }
+        for (size_t i = 0; i < n_texts; i++)
                 buffer_append(b, texts[i], lengths[i]);
         write_le32(crc, spec_checksum(row->id, s->package, s->name, b->data + start, b->size - start));
         return buffer_append(b, crc, sizeof crc);
@@ -333,32 +362,63 @@ static uint32_t state_checksum(Uuid id, const uint8_t *state, size_t n)
         return crc32c(crc32c(0, id.bytes, sizeof id.bytes), state, n);
 }
 
+static void anchor_write(uint8_t *p, const Anchor *anchor)
+{
+        memcpy(p + STATE_BOOT_ID, anchor->boot_id.bytes, sizeof anchor->boot_id.bytes);
+        write_le64(p + STATE_BOOT, anchor->boot_usec);
+        write_le64(p + STATE_REAL, anchor->real_usec);
+}
+
+static void anchor_read(const uint8_t *p, Anchor *anchor)
+{
+        memcpy(anchor->boot_id.bytes, p + STATE_BOOT_ID, sizeof anchor->boot_id.bytes);
+        anchor->boot_usec = read_le64(p + STATE_BOOT);
+        anchor->real_usec = read_le64(p + STATE_REAL);
+}
+
 int task_put_state(Buffer *b, const TaskRow *row)
 {
-        uint8_t state[STATE_FIXED + 1 + sizeof(uint32_t)];
+        uint8_t state[STATE_MORE + (TRIGGERS_MAX - 1) * STATE_ANCHOR + sizeof(uint32_t)];
+        uint32_t n_more = row->more_anchors ? row->spec.n_more : 0;
         size_t n = STATE_FIXED;
 
-        memcpy(state + STATE_BOOT_ID, row->anchor.boot_id.bytes, sizeof row->anchor.boot_id.bytes);
-        write_le64(state + STATE_BOOT, row->anchor.boot_usec);
-        write_le64(state + STATE_REAL, row->anchor.real_usec);
+        anchor_write(state, &row->anchor);
         write_le64(state + STATE_LAST_NUMBER, row->last_number);
-        if (row->skip_next)
-                state[n++] = STATE_FLAG_SKIP_NEXT;
+        if (row->skip_next || n_more > 0)
+                state[n++] = row->skip_next ? STATE_FLAG_SKIP_NEXT : 0;
+        for (uint32_t i = 0; i < n_more && i < TRIGGERS_MAX - 1; i++, n += STATE_ANCHOR)
+                anchor_write(state + n, &row->more_anchors[i]);
         write_le32(state + n, state_checksum(row->id, state, n));
         return value_put_blob(b, state, n + sizeof(uint32_t), sizeof state);
 }
 
-static bool state_read(const uint8_t *state, size_t size, TaskRow *row)
-{
-        size_t n = size - sizeof(uint32_t);
+/* What the pointers of a row's further triggers point to, in front of its texts. */
+typedef struct TaskMore {
+        Trigger triggers[TRIGGERS_MAX - 1];
+        Anchor anchors[TRIGGERS_MAX - 1];
+} TaskMore;
 
-        if ((n != STATE_FIXED && n != STATE_FIXED + 1) || state_checksum(row->id, state, n) != read_le32(state + n))
+/*
+ * The state of another list of triggers may be written behind that list's successor, and the broker die then: the
+ * first anchor stands for those that it does not have.
+ */
+static bool state_read(const uint8_t *state, size_t size, TaskRow *row, TaskMore *more)
+{
+        size_t n = size - sizeof(uint32_t), n_anchors = n >= STATE_MORE ? (n - STATE_MORE) / STATE_ANCHOR : 0;
+
+        if (n != STATE_FIXED && (n_anchors >= TRIGGERS_MAX || n != STATE_MORE + n_anchors * STATE_ANCHOR))
                 return false;
-        memcpy(row->anchor.boot_id.bytes, state + STATE_BOOT_ID, sizeof row->anchor.boot_id.bytes);
-        row->anchor.boot_usec = read_le64(state + STATE_BOOT);
-        row->anchor.real_usec = read_le64(state + STATE_REAL);
+        if (state_checksum(row->id, state, n) != read_le32(state + n))
+                return false;
+        anchor_read(state, &row->anchor);
         row->last_number = read_le64(state + STATE_LAST_NUMBER);
         row->skip_next = n > STATE_FIXED && state[STATE_FLAGS] & STATE_FLAG_SKIP_NEXT;
+        for (size_t i = 0; i < row->spec.n_more; i++) {
+                more->anchors[i] = row->anchor;
+                if (i < n_anchors)
+                        anchor_read(state + STATE_MORE + i * STATE_ANCHOR, &more->anchors[i]);
+        }
+        row->more_anchors = row->spec.n_more > 0 ? more->anchors : NULL;
         return true;
 }
 
@@ -373,13 +433,39 @@ static const char *spec_text(const uint8_t **p, const uint8_t *end)
         return text;
 }
 
-static bool spec_read_texts(const uint8_t *p, const uint8_t *end, TaskSpec *s)
+static bool spec_read_more(const uint8_t *p, Trigger *trigger)
 {
+        *trigger = (Trigger){
+                .kind = p[MORE_KIND],
+                .one_shot = p[MORE_ONE_SHOT],
+                .system_type = p[MORE_SYSTEM_TYPE],
+                .period_usec = read_le64(p + MORE_PERIOD),
+                .window_usec = read_le64(p + MORE_WINDOW),
+        };
+        return p[MORE_ONE_SHOT] <= 1;
+}
+
+/* The further triggers, and the texts. */
+static bool spec_read_rest(const uint8_t *p, const uint8_t *end, TaskSpec *s, TaskMore *more)
+{
+        if (s->n_more >= TRIGGERS_MAX || (size_t)(end - p) < s->n_more * (size_t)SPEC_MORE)
+                return false;
+        for (uint32_t i = 0; i < s->n_more; i++, p += SPEC_MORE)
+                if (!spec_read_more(p, &more->triggers[i]))
+                        return false;
+        s->more = s->n_more > 0 ? more->triggers : NULL;
         if (p == end || end[-1] != '\0')
                 return false;
         s->trigger.text = spec_text(&p, end);
         s->group = spec_text(&p, end);
         s->options = spec_text(&p, end);
+        for (uint32_t i = 0; i < s->n_more; i++) {
+                more->triggers[i].text = spec_text(&p, end);
+                if (!more->triggers[i].text)
+                        return false;
+                if (!*more->triggers[i].text)
+                        more->triggers[i].text = NULL;
+        }
         if (!s->options || p != end)
                 return false;
         if (!*s->trigger.text)
@@ -389,7 +475,7 @@ static bool spec_read_texts(const uint8_t *p, const uint8_t *end, TaskSpec *s)
         return true;
 }
 
-static bool spec_read(const uint8_t *p, size_t size, TaskRow *row)
+static bool spec_read(const uint8_t *p, size_t size, TaskRow *row, TaskMore *more)
 {
         TaskSpec *s = &row->spec;
         const uint8_t *rare = p + SPEC_FIXED;
@@ -410,6 +496,7 @@ static bool spec_read(const uint8_t *p, size_t size, TaskRow *row)
         s->overlap = p[SPEC_OVERLAP];
         s->catch_up = p[SPEC_CATCH_UP];
         s->rerun = p[SPEC_RERUN];
+        s->n_more = p[SPEC_N_MORE];
         s->conditions = read_le32(p + SPEC_CONDITIONS);
         s->retry_max = read_le32(p + SPEC_RETRY_MAX);
         s->trigger.period_usec = read_le64(p + SPEC_PERIOD);
@@ -417,7 +504,7 @@ static bool spec_read(const uint8_t *p, size_t size, TaskRow *row)
         row->registered_real_usec = read_le64(p + SPEC_REGISTERED);
         memcpy(s->clsid.bytes, p + SPEC_CLSID, sizeof s->clsid.bytes);
         if (!(flags & FLAG_RARE))
-                return spec_read_texts(p + SPEC_FIXED, p + size, s);
+                return spec_read_rest(p + SPEC_FIXED, p + size, s, more);
         if (size < SPEC_FIXED + SPEC_RARE)
                 return false;
         s->catch_up_window_usec = read_le64(rare);
@@ -425,7 +512,7 @@ static bool spec_read(const uint8_t *p, size_t size, TaskRow *row)
         s->time_limit_usec = read_le64(rare + 16);
         s->expires_usec = read_le64(rare + 24);
         s->deadline_usec = read_le64(rare + 32);
-        return spec_read_texts(rare + SPEC_RARE, p + size, s);
+        return spec_read_rest(rare + SPEC_RARE, p + size, s, more);
 }
 
 /*
@@ -453,14 +540,20 @@ int task_read(RowReader *r, Buffer *scratch, TaskRow *ret_row)
         TaskRow row = { 0 };
         const uint8_t *spec, *state;
         size_t n_spec, n_state, package, name;
-        int error = 0;
+        TaskMore *more;
+        int error;
 
         scratch->size = 0;
+        error = buffer_reserve(scratch, sizeof *more);
+        if (error < 0)
+                return error;
+        scratch->size = sizeof *more;
         row.id = row_uuid(r);
         package = copy_text(r, scratch, &error);
         name = copy_text(r, scratch, &error);
         if (error < 0)
                 return error;
+        more = (TaskMore *)(void *)scratch->data;
         row.spec.package = (const char *)scratch->data + package;
         row.spec.name = (const char *)scratch->data + name;
         spec = row_blob(r, &n_spec);
@@ -469,7 +562,7 @@ int task_read(RowReader *r, Buffer *scratch, TaskRow *ret_row)
                 return 0;
         n_spec -= 4;
         if (spec_checksum(row.id, row.spec.package, row.spec.name, spec, n_spec) != read_le32(spec + n_spec) ||
-            !state_read(state, n_state, &row) || !spec_read(spec, n_spec, &row))
+            !spec_read(spec, n_spec, &row, more) || !state_read(state, n_state, &row, more))
                 return 0;
         *ret_row = row;
         return 1;

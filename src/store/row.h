@@ -52,6 +52,23 @@ int task_put_spec(Buffer *b, const TaskRow *row);
 int task_put_state(Buffer *b, const TaskRow *row);
 
 /*
+ * Who fired, in one number: FIRED_BY_x in the lowest four bits, the place of the trigger in the next four, its kind
+ * above. Earlier versions wrote the first alone.
+ */
+static inline uint32_t fired_by_pack(uint8_t fired_by, uint8_t trigger, uint8_t kind)
+{
+        return (uint32_t)(fired_by & 15) | (uint32_t)(trigger & 15) << 4 | (uint32_t)kind << 8;
+}
+
+static inline void fired_by_unpack(uint32_t packed, uint8_t *ret_fired_by, uint8_t *ret_trigger, uint8_t *ret_kind)
+{
+        *ret_fired_by = packed & 15;
+        *ret_trigger = packed >> 4 & 15;
+        if (ret_kind)
+                *ret_kind = (uint8_t)(packed >> 8);
+}
+
+/*
  * The columns id, package, name, spec, state from r on. 0: the row is damaged, 1: it is whole, and its pointers are
  * valid until the next step or the next use of scratch. -ENOMEM.
  */

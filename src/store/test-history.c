@@ -35,7 +35,8 @@ static void every_field_of_a_run_comes_back(void **state)
                 .id = test_uuid('r', 1), .task = test_uuid('t', 1), .package = "Sample_h91ms92gdsmmt",
                 .name = "a task", .number = UINT64_C(1) << 62, .server = 2, .accepted_real_usec = 3,
                 .scheduled_real_usec = 4, .first_scheduled_real_usec = 5, .started_real_usec = 6,
-                .ended_real_usec = UINT64_MAX, .count = UINT32_MAX, .attempts = 8, .progress = 100, .fired_by = 3,
+                .ended_real_usec = UINT64_MAX, .count = UINT32_MAX, .attempts = 8, .progress = 100,
+                .fired_by = 3, .trigger = 5, .trigger_kind = 9,
                 .outcome = 5, .reason = 101, .detail = 9, .result = -2147483647,
         };
 
@@ -62,6 +63,8 @@ static void every_field_of_a_run_comes_back(void **state)
         assert_int_equal(run->attempts, row.attempts);
         assert_int_equal(run->progress, row.progress);
         assert_int_equal(run->fired_by, row.fired_by);
+        assert_int_equal(run->trigger, row.trigger);
+        assert_int_equal(run->trigger_kind, row.trigger_kind);
         assert_int_equal(run->outcome, row.outcome);
         assert_int_equal(run->reason, row.reason);
         assert_int_equal(run->detail, row.detail);

@@ -50,6 +50,18 @@ static void assert_task(const TaskRow *a, const TaskRow *b)
         assert_int_equal(a->paused, b->paused);
         assert_int_equal(a->skip_next, b->skip_next);
         assert_int_equal(a->unregistered, b->unregistered);
+        assert_int_equal(a->spec.n_more, b->spec.n_more);
+        for (uint32_t i = 0; i < b->spec.n_more; i++) {
+                assert_int_equal(a->spec.more[i].kind, b->spec.more[i].kind);
+                assert_int_equal(a->spec.more[i].one_shot, b->spec.more[i].one_shot);
+                assert_int_equal(a->spec.more[i].system_type, b->spec.more[i].system_type);
+                assert_int_equal(a->spec.more[i].period_usec, b->spec.more[i].period_usec);
+                assert_int_equal(a->spec.more[i].window_usec, b->spec.more[i].window_usec);
+                assert_text(a->spec.more[i].text, b->spec.more[i].text);
+                assert_true(uuid_equal(a->more_anchors[i].boot_id, b->more_anchors[i].boot_id));
+                assert_int_equal(a->more_anchors[i].boot_usec, b->more_anchors[i].boot_usec);
+                assert_int_equal(a->more_anchors[i].real_usec, b->more_anchors[i].real_usec);
+        }
 }
 
 typedef struct Expected {
@@ -128,6 +140,39 @@ static void the_state_of_a_task_changes_without_its_spec(void **state)
         }
 }
 
+static void further_triggers_and_their_anchors_come_back(void **state)
+{
+        static const Trigger more[] = {
+                { .kind = 1, .period_usec = 2, .window_usec = 3 },
+                { .kind = 7, .system_type = 3, .one_shot = true },
+                { .kind = 8, .text = "an id" },
+        };
+        Anchor anchors[] = { { { { 'a' } }, 1, 2 }, { { { 'b' } }, 3, 4 }, { { { 'c' } }, UINT64_MAX, 6 } };
+        TaskRow task = full_task(1), other = full_task(1);
+        Fixture *f = *state;
+
+        task.spec.more = more;
+        task.spec.n_more = ELEMENTSOF(more);
+        task.more_anchors = anchors;
+        reopen(f);
+        store_begin(f->store, 1);
+        assert_int_equal(store_put_task(f->store, &task), 0);
+        store_end(f->store);
+        assert_int_equal(wait_commit(f, 1), 0);
+        assert_tasks(f, &task, 1);
+        /* The state of a list of one trigger, behind the list of four. */
+        store_begin(f->store, 2);
+        assert_int_equal(store_put_task_state(f->store, &other), 0);
+        store_end(f->store);
+        assert_int_equal(wait_commit(f, 2), 0);
+        for (size_t i = 0; i < ELEMENTSOF(anchors); i++)
+                anchors[i] = other.anchor;
+        task.anchor = other.anchor;
+        task.last_number = other.last_number;
+        task.skip_next = other.skip_next;
+        assert_tasks(f, &task, 1);
+}
+
 /* The file that the build names: a database as the first version wrote it. */
 static const char *schema_1;
 
@@ -169,8 +214,8 @@ static void a_database_of_the_first_schema_is_brought_up_to_date_and_read(void *
 
 static const PendingRow full_pending = {
         .task = { { 't' } }, .number = UINT64_C(1) << 62, .accepted_real_usec = 2, .scheduled_real_usec = 3,
-        .first_scheduled_real_usec = 4, .count = 5, .attempts = 6, .fired_by = 2, .forced = true, .rerun = true,
-        .details = "de\0tails", .n_details = 8,
+        .first_scheduled_real_usec = 4, .count = 5, .attempts = 6, .fired_by = 2, .trigger = 7, .forced = true,
+        .rerun = true, .details = "de\0tails", .n_details = 8,
 };
 
 static int compare_pending(const PendingRow *row, void *userdata)
@@ -185,6 +230,7 @@ static int compare_pending(const PendingRow *row, void *userdata)
         assert_int_equal(row->count, 5);
         assert_int_equal(row->attempts, 6);
         assert_int_equal(row->fired_by, 2);
+        assert_int_equal(row->trigger, 7);
         assert_true(row->forced);
         assert_true(row->rerun);
         assert_int_equal(row->n_details, 8);
@@ -570,6 +616,7 @@ static void the_key_is_made_once_and_is_private(void **state)
 int main(int argc, char *argv[])
 {
         const struct CMUnitTest tests[] = {
+                TEST(further_triggers_and_their_anchors_come_back),
                 TEST(every_field_of_a_task_comes_back_and_in_the_order_of_registration),
                 TEST(a_task_that_is_put_again_keeps_its_place),
                 TEST(the_state_of_a_task_changes_without_its_spec),
