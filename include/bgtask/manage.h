@@ -46,7 +46,8 @@ void bgt_list_free(bgt_list *list);
 int bgt_list_packages(bgt *b, bgt_list **ret);
 /*
  * name and group may be NULL: any; group "": only those in none. task:s, package:s, name:s,
- * trigger:r, conditions:S, clsid:s, group:s, registered:u, paused:b, package-paused-since:u (if it
+ * trigger:r, triggers:R (further ones, if there are), conditions:S, clsid:s, group:s,
+ * registered:u, paused:b, package-paused-since:u (if it
  * is), skip-next:b, state:s, pending:u, live:u, next-earliest:u, next-latest:u, last-fired:u, and
  * the options that were set: entry-point:s, cancel-on-condition-loss:b, network-requested:b,
  * overlap:s, catch-up:s, catch-up-window:u, rerun:s, retry-max:u, retry-backoff:u, time-limit:u,
@@ -55,7 +56,8 @@ int bgt_list_packages(bgt *b, bgt_list **ret);
 int bgt_list_tasks(bgt *b, const char *package, const char *name, const char *group, bgt_list **ret);
 /*
  * Live and pending runs; task NULL: all. run:s, task:s, state:s, package:s, name:s, attempt:u,
- * since:u, progress:u, accepted:u, scheduled:u, count:u, fired-by:s, server:u, pid:u, reason:s.
+ * since:u, progress:u, accepted:u, scheduled:u, count:u, fired-by:s, trigger-index:u,
+ * trigger-kind:s, server:u, pid:u, reason:s.
  */
 int bgt_list_runs(bgt *b, const char *task, bgt_list **ret);
 /*
@@ -113,7 +115,8 @@ int bgt_task_find(bgt *b, const char *package, const char *id_or_name, bgt_recor
 int bgt_task_get(bgt *b, const char *task, bgt_record **ret);
 /*
  * Registers a task in a package as a row of bgt_list_tasks() describes it, of this broker or another one's: name:s,
- * trigger:r, conditions:S and the options; what a row says of a task's state is ignored. if_exists: BGT_IF_EXISTS_x.
+ * trigger:r, triggers:R, conditions:S and the options; what a row says of a task's state is ignored. if_exists:
+ * BGT_IF_EXISTS_x.
  * Returns 1 if an existing registration was kept, 0 if not. -EINVAL, -ENOPKG, -EEXIST and all that
  * bgt_builder_register() gives.
  */

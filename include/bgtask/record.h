@@ -48,6 +48,8 @@ int bgt_record_set_string(bgt_record *record, const char *key, const char *value
 int bgt_record_set_strings(bgt_record *record, const char *key, const char *const *values, size_t n);
 /* Keeps a reference to the value, which must not be changed afterwards. -EINVAL: nested deeper than 8. */
 int bgt_record_set_record(bgt_record *record, const char *key, bgt_record *value);
+/* The same with a list of n records. */
+int bgt_record_set_records(bgt_record *record, const char *key, bgt_record *const *values, size_t n);
 
 /* How many values it holds; 0 for NULL. */
 size_t bgt_record_size(const bgt_record *record);

@@ -70,7 +70,8 @@ int bgt_instance_take_socket(bgt_instance *instance);
 const bgt_record *bgt_instance_details(const bgt_instance *instance);
 /*
  * About the firing: number:u, accepted:u, scheduled:u (0: by no schedule), first-scheduled:u,
- * count:u (scheduled times or firings that it stands for), fired-by:s (timer, event, request,
+ * count:u (scheduled times or firings that it stands for), trigger-index:u (the place of the trigger
+ * that fired it, from 0, where the task has several), fired-by:s (timer, event, request,
  * manual), package:s, group:s. Borrowed, never NULL.
  */
 const bgt_record *bgt_instance_firing(const bgt_instance *instance);

@@ -225,6 +225,12 @@ void bgt_builder_set_on_failure(bgt_builder *builder, const char *const *argv);
  */
 void bgt_builder_set_trigger(bgt_builder *builder, bgt_trigger *trigger);
 /*
+ * A further trigger, up to eight in all: any of them fires the task, and the run is told which one did
+ * (bgt_instance_firing(): trigger-index:u, its place from 0 in the order in which they were set and added). Takes a
+ * reference. No two may be alike. Windows has no such thing; docs/semantics.md, 3.10, has the rules.
+ */
+void bgt_builder_add_trigger(bgt_builder *builder, bgt_trigger *trigger);
+/*
  * AddCondition: a BGT_CONDITION_x; all that were added must hold before a task that is due may run.
  */
 void bgt_builder_add_condition(bgt_builder *builder, int condition);

@@ -64,6 +64,12 @@ typedef struct TaskSpec {
         uint64_t deadline_usec;      /* 0: none */
 } TaskSpec;
 
+/* The trigger at a place, 0 to spec->n_more. */
+static inline const Trigger *spec_trigger(const TaskSpec *spec, uint32_t place)
+{
+        return place == 0 ? &spec->trigger : &spec->more[place - 1];
+}
+
 /* One registration as it is stored. */
 typedef struct TaskRow {
         Uuid id;

@@ -144,8 +144,9 @@ static void feed_register(Broker *broker, uint64_t token, const BusRegistration 
         TaskSpec spec = registration->spec;
         Event event;
 
-        if (spec.trigger.kind == TRIGGER_CALENDAR)
-                (void)broker_zone_need(broker, spec.trigger.text);
+        for (uint32_t i = 0; i <= spec.n_more; i++)
+                if (spec_trigger(&spec, i)->kind == TRIGGER_CALENDAR)
+                        (void)broker_zone_need(broker, spec_trigger(&spec, i)->text);
         event = broker_event(broker, EVENT_REGISTER, token);
 
         spec.package = package;
@@ -154,11 +155,8 @@ static void feed_register(Broker *broker, uint64_t token, const BusRegistration 
         broker_feed(broker, &event);
 }
 
-/* What is wrong with the numbers of a registration, if the engine says that something is. */
-static const char *explain_bounds(const TaskSpec *spec)
+static const char *explain_trigger(const Trigger *trigger)
 {
-        const Trigger *trigger = &spec->trigger;
-
         if (trigger->kind == TRIGGER_INTERVAL && trigger->period_usec < USEC_PER_SEC)
                 return "the period of an interval is 1 s or more";
         if (trigger->kind == TRIGGER_INTERVAL && trigger->window_usec > trigger->period_usec)
@@ -169,7 +167,20 @@ static const char *explain_bounds(const TaskSpec *spec)
                 return "a SystemTrigger needs a type";
         if (trigger->kind == TRIGGER_CALENDAR)
                 return "the calendar expression does not come again before the year 2200";
-        return "a period, window or other time of the registration is longer than 100 years";
+        return NULL;
+}
+
+/* What is wrong with the numbers of a registration, if the engine says that something is. */
+static const char *explain_bounds(const TaskSpec *spec)
+{
+        const char *sentence = NULL;
+
+        for (uint32_t i = 0; i <= spec->n_more && !sentence; i++)
+                sentence = explain_trigger(spec_trigger(spec, i));
+        if (sentence)
+                return sentence;
+        return spec->n_more > 0 ? "two triggers are alike, or a time of the registration is longer than 100 years"
+                                : "a period, window or other time of the registration is longer than 100 years";
 }
 
 /* The engine answers with a code; here is the sentence, in case that the class or a number is what is wrong. */
@@ -209,6 +220,19 @@ static bool may_listen(Broker *broker, const Call *call, const char *text)
         return false;
 }
 
+static const char *trigger_beyond(Broker *broker, const Call *call, const Trigger *trigger)
+{
+        if (trigger_is_files(trigger->kind))
+                return "have files watched";
+        if (trigger->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || trigger->kind == TRIGGER_DEVICE_WATCHER)
+                return "have devices watched";
+        if (trigger->kind == TRIGGER_TOAST_ACTION || trigger->kind == TRIGGER_TOAST_HISTORY_CHANGED)
+                return "hear of notifications";
+        if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !may_listen(broker, call, trigger->text))
+                return "have a socket held without a capability for servers (privateNetworkClientServer)";
+        return NULL;
+}
+
 /*
  * What a confined package registers runs confined; a command would not, and the broker would tell it of files that it
  * may not see. True if the caller was told so.
@@ -216,7 +240,7 @@ static bool may_listen(Broker *broker, const Call *call, const char *text)
 static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
 {
         char sentence[160];
-        const char *what;
+        const char *what = NULL;
 
         if (!peer_is_confined(call_peer(call)))
                 return false;
@@ -224,17 +248,9 @@ static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
                 what = "register a command";
         else if (settings_has(spec->options, "on-failure"))
                 what = "have a command run";
-        else if (trigger_is_files(spec->trigger.kind))
-                what = "have files watched";
-        else if (spec->trigger.kind == TRIGGER_DEVICE_CONNECTION_CHANGE ||
-                 spec->trigger.kind == TRIGGER_DEVICE_WATCHER)
-                what = "have devices watched";
-        else if (spec->trigger.kind == TRIGGER_TOAST_ACTION ||
-                 spec->trigger.kind == TRIGGER_TOAST_HISTORY_CHANGED)
-                what = "hear of notifications";
-        else if (spec->trigger.kind == TRIGGER_SOCKET_ACTIVITY && !may_listen(broker, call, spec->trigger.text))
-                what = "have a socket held without a capability for servers (privateNetworkClientServer)";
-        else
+        for (uint32_t i = 0; i <= spec->n_more && !what; i++)
+                what = trigger_beyond(broker, call, spec_trigger(spec, i));
+        if (!what)
                 return false;
         snprintf(sentence, sizeof sentence, "a confined package may not %s", what);
         bus_reply_error_with(call, ERROR_ACCESS_DENIED, sentence,
@@ -243,13 +259,13 @@ static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
 }
 
 /* An expression that is none is answered here, where there is a sentence for it. */
-static bool refuse_expression(Broker *broker, Call *call, const TaskSpec *spec)
+static bool refuse_trigger(Broker *broker, Call *call, const Trigger *trigger)
 {
-        const char *text = spec->trigger.text ?: "";
+        const char *text = trigger->text ?: "";
         CalendarError error;
         Calendar calendar;
 
-        if (spec->trigger.kind != TRIGGER_CALENDAR)
+        if (trigger->kind != TRIGGER_CALENDAR)
                 return false;
         if (calendar_parse(text, &calendar, &error) < 0) {
                 bus_reply_error(call, ERROR_INVALID_ARGUMENT, "\"%.255s\", character %zu: %s", text,
@@ -261,6 +277,14 @@ static bool refuse_expression(Broker *broker, Call *call, const TaskSpec *spec)
         bus_reply_error(call, ERROR_INVALID_ARGUMENT, "there is no time zone %s in /usr/share/zoneinfo",
                         calendar.zone[0] ? calendar.zone : "for this machine");
         return true;
+}
+
+static bool refuse_expression(Broker *broker, Call *call, const TaskSpec *spec)
+{
+        for (uint32_t i = 0; i <= spec->n_more; i++)
+                if (refuse_trigger(broker, call, spec_trigger(spec, i)))
+                        return true;
+        return false;
 }
 
 static void on_register(Call *call, const BusRegistration *registration, void *userdata)
@@ -337,7 +361,15 @@ static bool is_of_device(const Broker *broker, Uuid task)
 {
         TaskInfo info;
 
-        return engine_get_task(broker->engine, task, &info) && trigger_is_of_device(info.row.spec.trigger.kind);
+        if (!engine_get_task(broker->engine, task, &info))
+                return false;
+        for (uint32_t i = 0; i <= info.row.spec.n_more; i++) {
+                uint8_t kind = spec_trigger(&info.row.spec, i)->kind;
+
+                if (trigger_is_requested(kind))
+                        return trigger_is_of_device(kind);
+        }
+        return false;
 }
 
 static void on_request(Call *call, Uuid task, const void *arguments, size_t n_arguments, void *userdata)

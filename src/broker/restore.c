@@ -52,9 +52,13 @@ static int restore_task(const TaskRow *row, void *userdata)
         const Restore *restore = userdata;
         Event event = restore_event(restore, EVENT_RESTORE_TASK);
 
-        if (row->spec.trigger.kind == TRIGGER_CALENDAR && !broker_zone_need(restore->broker, row->spec.trigger.text))
-                broker_log("%s/%s waits for a zone that is not there: %s", row->spec.package, row->spec.name,
-                           row->spec.trigger.text);
+        for (uint32_t i = 0; i <= row->spec.n_more; i++) {
+                const Trigger *trigger = spec_trigger(&row->spec, i);
+
+                if (trigger->kind == TRIGGER_CALENDAR && !broker_zone_need(restore->broker, trigger->text))
+                        broker_log("%s/%s waits for a zone that is not there: %s", row->spec.package, row->spec.name,
+                                   trigger->text);
+        }
         event.task_row = row;
         broker_feed(restore->broker, &event);
         return 0;

@@ -234,9 +234,8 @@ void broker_sensors_settle(Broker *broker, Uuid task)
 
         if (!broker->sensors || !engine_get_task(broker->engine, task, &info))
                 return;
-        settle(broker, &info.row.spec.trigger);
-        for (uint32_t i = 0; i < info.row.spec.n_more; i++)
-                settle(broker, &info.row.spec.more[i]);
+        for (uint32_t i = 0; i <= info.row.spec.n_more; i++)
+                settle(broker, spec_trigger(&info.row.spec, i));
 }
 
 void on_take_socket(Call *call, BusRun run, void *userdata)

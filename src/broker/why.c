@@ -55,9 +55,9 @@ static void say_time(const Why *why, const EngineTime *now, Reason *reason)
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: %s", from);
 }
 
-static void say_trigger(Broker *broker, const TaskInfo *task, Reason *reason)
+static void say_trigger(Broker *broker, const TaskInfo *task, const Why *why, Reason *reason)
 {
-        const Trigger *trigger = &task->row.spec.trigger;
+        const Trigger *trigger = spec_trigger(&task->row.spec, why->trigger);
         const char *problem = broker->sensors && trigger->text
                                       ? sensors_get_problem(broker->sensors, trigger->kind, trigger->text)
                                       : NULL;
@@ -140,7 +140,7 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                 say_time(why, now, reason);
                 return;
         case WHY_WAITING_FOR_TRIGGER:
-                say_trigger(broker, task, reason);
+                say_trigger(broker, task, why, reason);
                 return;
         case WHY_CONDITION_FALSE:
         case WHY_CONDITION_UNKNOWN:

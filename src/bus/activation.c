@@ -117,6 +117,7 @@ static void put_properties(Writer *w, const RunInfo *run)
         writer_put_option_uint64(w, "accepted", run->accepted_real_usec);
         writer_put_option_uint32(w, "count", run->count);
         writer_put_option_string(w, "fired-by", term_name(TERM_FIRED_BY, run->fired_by));
+        writer_put_option_uint32(w, "trigger-index", run->place);
         writer_put_option_uint64(w, "number", run->number);
         writer_close(w);
 }

@@ -28,11 +28,17 @@ typedef struct Bus Bus;
 typedef struct Peer Peer;
 typedef struct Call Call;
 
+/* What the pointers of a spec that was read point to, beside the message. */
+typedef struct BusRegistrationMemory {
+        Buffer settings;               /* options */
+        Buffer texts[TRIGGERS_MAX];    /* of triggers, where they were made of properties */
+        Trigger more[TRIGGERS_MAX - 1];
+} BusRegistrationMemory;
+
 /* One registration of a call; names and options of the wire are already numbers. */
 typedef struct BusRegistration {
         TaskSpec spec;
-        Buffer settings;        /* what spec.options points to */
-        Buffer files;           /* what spec.trigger.text points to, if it was made of properties */
+        BusRegistrationMemory memory;
         uint8_t if_exists;
 } BusRegistration;
 

@@ -172,6 +172,14 @@ const char *bus_outcome_text(const RunRow *row, char *buf, size_t size)
         return buf;
 }
 
+/* Which of several triggers fired, and of what kind it was. Records of earlier versions know no kind. */
+static void put_fired_trigger(Writer *w, uint8_t place, uint8_t kind)
+{
+        writer_put_option_uint32(w, "trigger-index", place);
+        if (kind > 0)
+                writer_put_option_string(w, "trigger-kind", term_name(TERM_TRIGGER, kind));
+}
+
 static void put_record_properties(Writer *w, const RunRow *row)
 {
         char text[256];
@@ -196,6 +204,7 @@ static void put_record_properties(Writer *w, const RunRow *row)
         writer_put_option_uint32(w, "attempts", row->attempts);
         writer_put_option_uint32(w, "progress", row->progress);
         writer_put_option_string(w, "fired-by", term_name(TERM_FIRED_BY, row->fired_by));
+        put_fired_trigger(w, row->trigger, row->trigger_kind);
         writer_put_option_uint64(w, "server", row->server);
         writer_close(w);
 }
@@ -233,6 +242,7 @@ void bus_put_run(Writer *w, const RunInfo *run, pid_t pid)
         put_known(w, "scheduled", run->scheduled_real_usec);
         writer_put_option_uint32(w, "count", run->count);
         writer_put_option_string(w, "fired-by", term_name(TERM_FIRED_BY, run->fired_by));
+        put_fired_trigger(w, run->place, run->trigger.kind);
         writer_put_option_uint64(w, "server", run->server);
         if (pid > 0)
                 writer_put_option_uint32(w, "pid", (uint32_t)pid);

@@ -115,12 +115,11 @@ static void on_register(Call *call, Reader *r)
 
         registration.spec.package = reader_get_string(r);
         registration.spec.name = reader_get_string(r);
-        registration_read(r, &registration.spec, &registration.settings, &registration.files, &refusal);
+        registration_read(r, &registration.spec, &registration.memory, &refusal);
         registration.if_exists = read_if_exists(r, &refusal);
         if (!refused(call, &refusal))
                 HANDLE(call, register_task, &registration);
-        buffer_done(&registration.settings);
-        buffer_done(&registration.files);
+        registration_done(&registration.memory);
 }
 
 /* What cannot even be read refuses the whole batch; what the rules refuse is answered one by one. */
@@ -148,17 +147,15 @@ static void on_register_batch(Call *call, Reader *r)
                 registration->spec.package = package;
                 reader_open_struct(r, NULL);
                 registration->spec.name = reader_get_string(r);
-                registration_read(r, &registration->spec, &registration->settings, &registration->files, &refusal);
+                registration_read(r, &registration->spec, &registration->memory, &refusal);
                 registration->if_exists = read_if_exists(r, &refusal);
                 reader_close(r);
         }
         reader_close(r);
         if (!refused(call, &refusal))
                 HANDLE(call, register_batch, registrations, n);
-        for (size_t i = 0; i < n; i++) {
-                buffer_done(&registrations[i].settings);
-                buffer_done(&registrations[i].files);
-        }
+        for (size_t i = 0; i < n; i++)
+                registration_done(&registrations[i].memory);
 }
 
 /* Reads the task that a request is about; false if it is no id, and the caller was told so. */

@@ -346,24 +346,60 @@ static void read_option(Reader *r, const char *key, const char *type, TaskSpec *
 /* A request of a device runs as long as on Windows, unless the task says otherwise. */
 static void limit_device(TaskSpec *spec)
 {
-        if (spec->time_limit_usec == 0 && spec->trigger.kind == TRIGGER_DEVICE_USE)
-                spec->time_limit_usec = 10 * USEC_PER_MINUTE;
-        else if (spec->time_limit_usec == 0 && spec->trigger.kind == TRIGGER_DEVICE_SERVICING)
-                spec->time_limit_usec = 30 * USEC_PER_MINUTE;
+        for (uint32_t i = 0; i <= spec->n_more && spec->time_limit_usec == 0; i++) {
+                uint8_t kind = spec_trigger(spec, i)->kind;
+
+                if (kind == TRIGGER_DEVICE_USE)
+                        spec->time_limit_usec = 10 * USEC_PER_MINUTE;
+                else if (kind == TRIGGER_DEVICE_SERVICING)
+                        spec->time_limit_usec = 30 * USEC_PER_MINUTE;
+        }
 }
 
-void registration_read(Reader *r, TaskSpec *spec, Buffer *settings, Buffer *files, Refusal *refusal)
+/* The further triggers, a(sa{sv}). */
+static void read_more(Reader *r, const char *key, const char *type, TaskSpec *spec, BusRegistrationMemory *memory,
+                      Refusal *refusal)
+{
+        if (!expect(key, type, "a(sa{sv})", refusal))
+                return;
+        reader_open_array(r, "(sa{sv})");
+        while (reader_more(r)) {
+                uint32_t n = spec->n_more;
+
+                if (n == ELEMENTSOF(memory->more)) {
+                        refuse(refusal, ERROR_INVALID_ARGUMENT, "a task has at most %u triggers",
+                               (unsigned)TRIGGERS_MAX);
+                        break;
+                }
+                read_trigger(r, &memory->more[n], &memory->texts[n + 1], refusal);
+                spec->n_more++;
+        }
+        reader_close(r);
+        spec->more = memory->more;
+}
+
+void registration_read(Reader *r, TaskSpec *spec, BusRegistrationMemory *memory, Refusal *refusal)
 {
         const char *key, *type;
 
-        read_trigger(r, &spec->trigger, files, refusal);
+        read_trigger(r, &spec->trigger, &memory->texts[0], refusal);
         read_conditions(r, spec, refusal);
         reader_open_array(r, "{sv}");
         while (reader_next_option(r, &key, &type))
-                read_option(r, key, type, spec, settings, refusal);
+                if (strcmp(key, "triggers") == 0 && spec->n_more == 0)
+                        read_more(r, key, type, spec, memory, refusal);
+                else
+                        read_option(r, key, type, spec, &memory->settings, refusal);
         reader_close(r);
         limit_device(spec);
-        bus_settings_finish(spec, settings, refusal);
+        bus_settings_finish(spec, &memory->settings, refusal);
+}
+
+void registration_done(BusRegistrationMemory *memory)
+{
+        buffer_done(&memory->settings);
+        for (size_t i = 0; i < ELEMENTSOF(memory->texts); i++)
+                buffer_done(&memory->texts[i]);
 }
 
 static void put_watched_files(Writer *w, const char *text)
@@ -442,6 +478,17 @@ static void put_term(Writer *w, const char *key, TermList list, uint8_t value)
                 writer_put_option_string(w, key, term_name(list, value));
 }
 
+static void put_more(Writer *w, const TaskSpec *spec)
+{
+        writer_open_option(w, "triggers", "a(sa{sv})");
+        writer_open_array(w, "(sa{sv})");
+        for (uint32_t i = 0; i < spec->n_more; i++)
+                registration_put_trigger(w, &spec->more[i]);
+        writer_close(w);
+        writer_close(w);
+        writer_close(w);
+}
+
 void registration_put_properties(Writer *w, const TaskSpec *spec)
 {
         char clsid[UUID_STRING_MAX];
@@ -450,6 +497,8 @@ void registration_put_properties(Writer *w, const TaskSpec *spec)
         registration_put_trigger(w, &spec->trigger);
         writer_close(w);
         writer_close(w);
+        if (spec->n_more > 0)
+                put_more(w, spec);
         writer_open_option(w, "conditions", "as");
         writer_open_array(w, "s");
         for (int i = 0; i < CONDITION_MAX; i++)

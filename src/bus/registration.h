@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/rows.h"
+#include "bus/bus.h"
 #include "dbus/reader.h"
 #include "dbus/writer.h"
 
@@ -18,13 +19,17 @@ typedef struct Refusal {
 void refuse(Refusal *refusal, Error error, const char *format, ...) _printf_(3, 4);
 
 /*
- * Read the arguments `(sa{sv}) as a{sv}` of Register into a spec whose strings are the message's, whose options are in
- * settings and whose watched files are in files, which the caller frees. What is wrong is noted in refusal, the rest
- * is read all the same.
+ * Read the arguments `(sa{sv}) as a{sv}` of Register into a spec whose strings are the message's; its other pointers
+ * are into the memory, which the caller has zeroed and frees with registration_done(). What is wrong is noted in
+ * refusal, the rest is read all the same.
  */
-void registration_read(Reader *r, TaskSpec *spec, Buffer *settings, Buffer *files, Refusal *refusal);
+void registration_read(Reader *r, TaskSpec *spec, BusRegistrationMemory *memory, Refusal *refusal);
+void registration_done(BusRegistrationMemory *memory);
 
 /* Writes (sa{sv}). */
 void registration_put_trigger(Writer *w, const Trigger *trigger);
-/* Writes the entries of an open a{sv}: trigger, conditions and the options that differ from their default. */
+/*
+ * Writes the entries of an open a{sv}: trigger, triggers if there are further ones, conditions and the options that
+ * differ from their default.
+ */
 void registration_put_properties(Writer *w, const TaskSpec *spec);

@@ -186,7 +186,7 @@ static void a_trigger_is_read_or_refused_with_a_sentence(void **state)
         for (size_t i = 0; i < ELEMENTSOF(examples); i++) {
                 TaskSpec spec = { 0 };
                 Refusal refusal = { 0 };
-                Buffer settings = { 0 }, files = { 0 };
+                BusRegistrationMemory memory = { 0 };
                 Message *m;
                 Reader r;
                 Writer w;
@@ -195,13 +195,12 @@ static void a_trigger_is_read_or_refused_with_a_sentence(void **state)
                 put_example(&w, &examples[i]);
                 m = arrive(&w);
                 reader_init(&r, m);
-                registration_read(&r, &spec, &settings, &files, &refusal);
+                registration_read(&r, &spec, &memory, &refusal);
                 assert_int_equal(reader_error(&r), 0);
                 assert_int_equal(refusal.error, examples[i].error);
                 assert_non_null(strstr(refusal.sentence, examples[i].sentence));
                 assert_int_equal(spec.conditions, CONDITION_BIT(CONDITION_INTERNET_AVAILABLE));
-                buffer_done(&settings);
-                buffer_done(&files);
+                registration_done(&memory);
                 assert_int_equal(spec.overlap, OVERLAP_PARALLEL);
                 message_unref(m);
                 writer_done(&w);

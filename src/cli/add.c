@@ -21,6 +21,7 @@ static const char help[] =
         "Examples:\n"
         "  bgtask add backup --every 1d --when ac,unmetered --retry 3 -- \\\n"
         "          restic backup --exclude-caches /home/me\n"
+        "  bgtask add sync --every 1d --on login -- syncthing-cli sync\n"
         "  bgtask add feeds --every 30m --when internet --limit 5m -- newsboat -x reload\n";
 
 static int add(Cli *cli, const Verb *verb, const TaskOptions *o, const char *if_exists, char *argv[])

@@ -37,10 +37,11 @@ typedef struct Cli {
 /* The values of an option that may be repeated. */
 typedef struct CliList {
         const char *items[64];
+        const char *names[64]; /* of the options, where several share the list */
         size_t n;
 } CliList;
 
-/* An option of a verb: the one of the four that is set receives it. */
+/* An option of a verb: the one of the four that is set receives it. A flag that has a list too is noted in both. */
 typedef struct CliOption {
         const char *name;
         bool *flag;
@@ -110,6 +111,10 @@ int cli_usage(const Verb *verb, const char *format, ...) _printf_(2, 3);
  * Values of options. Each returns EXIT_OK, or says what is wrong and what would be right and returns EXIT_USAGE. what
  * is counted, with an example: "minutes, as 15".
  */
+/* An option's name without its dashes. EXIT_OK, or says what is wrong. */
+int cli_parse_duration(const Verb *verb, const char *option, const char *text, uint64_t *ret_usec);
+/* Whether the option is among those that filled the list. */
+bool cli_list_names(const CliList *list, const char *option);
 int cli_parse_number(const Verb *verb, const char *option, const char *what, const char *text, uint32_t *ret);
 /* The number of a term; that of otherwise if text is NULL. */
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret);
@@ -182,6 +187,8 @@ char *format_time(uint64_t real_usec, bool fraction, char *buf, size_t size);
 char *format_relative(uint64_t real_usec, uint64_t now_real_usec, char *buf, size_t size);
 /* "TimeTrigger 15 min", "interval 1 h", "SystemTrigger InternetAvailable" … */
 char *format_trigger(const bgt_record *trigger, char *buf, size_t size);
+/* All of a task's row, with "or" between them. */
+char *format_triggers(const bgt_record *row, char *buf, size_t size);
 
 /* terminal.c: what is different when a person looks. */
 /* Writes text that a server or a manifest chose: what a terminal obeys becomes '?' if standard output is one. */

@@ -76,7 +76,7 @@ static void offer_tasks(Cli *cli, const Line *line)
                 return;
         for (int i = 0; i < TASKS_MAX && bgt_list_next(list, &row) > 0; i++)
                 offer(line, bgt_record_string(row, "name"), "",
-                      format_trigger(bgt_record_record(row, "trigger"), trigger, sizeof trigger));
+                      format_triggers(row, trigger, sizeof trigger));
         bgt_list_free(list);
 }
 

@@ -104,6 +104,21 @@ static int put_object(bgt_record *record, const char *key, json_t *object)
         return r;
 }
 
+static int put_objects(bgt_record *record, const char *key, const json_t *array)
+{
+        size_t n = json_array_size(array);
+        _cleanup_(freep) bgt_record **records = calloc(n + 1, sizeof *records);
+        int r = records ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = json_to_record(json_array_get(array, i), &records[i]);
+        if (r >= 0)
+                r = bgt_record_set_records(record, key, records, n);
+        for (size_t i = 0; records && i < n; i++)
+                bgt_record_unref(records[i]);
+        return r;
+}
+
 static int put_json(bgt_record *record, const char *key, json_t *value)
 {
         switch (json_typeof(value)) {
@@ -119,7 +134,8 @@ static int put_json(bgt_record *record, const char *key, json_t *value)
         case JSON_FALSE:
                 return bgt_record_set_bool(record, key, json_is_true(value));
         case JSON_ARRAY:
-                return put_strings(record, key, value);
+                return json_is_object(json_array_get(value, 0)) ? put_objects(record, key, value)
+                                                                : put_strings(record, key, value);
         case JSON_OBJECT:
                 return put_object(record, key, value);
         default:

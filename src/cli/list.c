@@ -26,9 +26,9 @@ static Color color_of_state(const char *state)
 static void add_row(Table *table, const bgt_record *row, uint64_t now)
 {
         const char *state = bgt_record_string(row, "state");
-        char trigger[120], next[80], last[60];
+        char trigger[200], next[80], last[60];
 
-        format_trigger(bgt_record_record(row, "trigger"), trigger, sizeof trigger);
+        format_triggers(row, trigger, sizeof trigger);
         format_relative(bgt_record_uint(row, "next-earliest", 0), now, next, sizeof next);
         if (bgt_record_bool(row, "skip-next", false))
                 strcat(next, " (skipped)");

@@ -90,10 +90,28 @@ int cli_parse_number(const Verb *verb, const char *option, const char *what, con
         return EXIT_OK;
 }
 
+int cli_parse_duration(const Verb *verb, const char *option, const char *text, uint64_t *ret_usec)
+{
+        if (parse_duration(text, ret_usec) < 0)
+                return cli_usage(verb, "--%s: '%s' is no duration; write for example 90s, 15m, 1h30m or 2d", option,
+                                 text);
+        return EXIT_OK;
+}
+
+bool cli_list_names(const CliList *list, const char *option)
+{
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->names[i], option) == 0)
+                        return true;
+        return false;
+}
+
 static int set_option(const Verb *verb, const CliOption *option, const char *argument)
 {
-        if (option->flag) {
+        if (option->flag)
                 *option->flag = true;
+        if (option->flag && !option->list) {
+                return 0;
         } else if (option->value) {
                 *option->value = argument;
         } else if (option->list) {
@@ -101,10 +119,9 @@ static int set_option(const Verb *verb, const CliOption *option, const char *arg
                         cli_usage(verb, "--%s may be given %zu times", option->name, option->list->n);
                         return -EXIT_USAGE - 1;
                 }
+                option->list->names[option->list->n] = option->name;
                 option->list->items[option->list->n++] = argument;
-        } else if (parse_duration(argument, option->duration_usec) < 0) {
-                cli_usage(verb, "--%s: '%s' is no duration; write for example 90s, 15m, 1h30m or 2d", option->name,
-                          argument);
+        } else if (cli_parse_duration(verb, option->name, argument, option->duration_usec) != EXIT_OK) {
                 return -EXIT_USAGE - 1;
         }
         return 0;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/device-watch.h"
 #include "base/file-watch.h"
+#include "base/rows.h"
 #include "base/terms.h"
 #include "cli/cli.h"
 
@@ -12,7 +13,7 @@ static const char help[] =
         "Usage: bgtask register [OPTION]... NAME\n"
         "Register a task of a package. Returns when it is stored on disk.\n"
         "\n"
-        "Trigger, one of:\n"
+        "Trigger; of several, up to 8, any fires the task:\n"
         "  --time MINUTES        TimeTrigger: every so many minutes, 15 or more\n"
         "  --every DURATION      interval: 1s or more\n"
         "  --window DURATION     how late it may be (default: a tenth, 1m at most)\n"
@@ -69,6 +70,7 @@ typedef struct Arguments {
         const char *time, *maintenance, *on, *custom, *at, *files, *device, *devices, *socket, *action, *clsid, *when,
                 *if_exists, *group, *overlap, *catch_up, *rerun, *retry;
         uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline, delay, maximum_delay;
+        CliList triggers;
         bool application, once, once_per_boot, in_process, flat, tracker, changes, cancel_on_condition_loss;
 } Arguments;
 
@@ -122,18 +124,8 @@ static int make_devices(const Arguments *a, bgt_trigger **ret)
 
 static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
 {
-        int n = !!a->time + !!a->maintenance + !!a->on + !!a->custom + !!a->at + !!a->files + !!a->device +
-                !!a->devices + !!a->socket + (a->every != UINT64_MAX) + a->application;
         uint32_t minutes = 0;
 
-        if (n > 1)
-                return cli_usage(verb, "a task has one trigger, and %d are given", n);
-        if (n == 0)
-                return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
-        if (a->action && !a->on)
-                return cli_usage(verb, "--action goes with --on ToastNotificationActionTrigger");
-        if (a->once_per_boot && (!a->custom || a->once))
-                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (a->time && cli_parse_number(verb, "--time", "minutes, as 15", a->time, &minutes))
                 return EXIT_USAGE;
         if (a->maintenance && cli_parse_number(verb, "--maintenance", "minutes, as 15", a->maintenance, &minutes))
@@ -170,6 +162,57 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 *ret = bgt_trigger_interval(a->every, window, a->once);
         }
         return *ret ? EXIT_OK : cli_out_of_memory();
+}
+
+/* The arguments as if this were the only trigger. */
+static int choose_trigger(const Verb *verb, Arguments *a, const char *option, const char *text)
+{
+        const struct {
+                const char *name;
+                const char **place;
+        } options[] = {
+                { "time", &a->time },     { "maintenance", &a->maintenance }, { "on", &a->on },
+                { "custom", &a->custom }, { "at", &a->at },                   { "files", &a->files },
+                { "device", &a->device }, { "devices", &a->devices },         { "socket", &a->socket },
+        };
+
+        a->application = strcmp(option, "application") == 0;
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (strcmp(option, options[i].name) == 0)
+                        *options[i].place = text;
+        return strcmp(option, "every") == 0 ? cli_parse_duration(verb, option, text, &a->every) : EXIT_OK;
+}
+
+static int add_triggers(const Verb *verb, const Arguments *a, bgt_builder *builder)
+{
+        int status = EXIT_OK;
+
+        for (size_t i = 0; i < a->triggers.n && status == EXIT_OK; i++) {
+                bgt_trigger *trigger = NULL;
+                Arguments one = *a;
+
+                status = choose_trigger(verb, &one, a->triggers.names[i], a->triggers.items[i]);
+                if (status == EXIT_OK)
+                        status = make_trigger(verb, &one, &trigger);
+                if (status == EXIT_OK)
+                        bgt_builder_add_trigger(builder, trigger);
+                bgt_trigger_unref(trigger);
+        }
+        return status;
+}
+
+static int check_triggers(const Verb *verb, const Arguments *a)
+{
+        if (a->triggers.n == 0)
+                return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
+        if (a->triggers.n > TRIGGERS_MAX)
+                return cli_usage(verb, "a task has at most %d triggers, and %zu are given", TRIGGERS_MAX,
+                                 a->triggers.n);
+        if (a->action && !cli_list_names(&a->triggers, "on"))
+                return cli_usage(verb, "--action goes with --on ToastNotificationActionTrigger");
+        if (a->once_per_boot && (!cli_list_names(&a->triggers, "custom") || a->once))
+                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
+        return EXIT_OK;
 }
 
 static int add_conditions(const Verb *verb, bgt_builder *builder, const char *list)
@@ -255,7 +298,6 @@ static int register_task(Cli *cli, const Verb *verb, const Arguments *a, const c
 {
         const char *clsid = a->clsid;
         bgt_registration *task = NULL;
-        bgt_trigger *trigger = NULL;
         bgt_builder *builder;
         bgt *owner = NULL;
         int if_exists, r;
@@ -265,18 +307,16 @@ static int register_task(Cli *cli, const Verb *verb, const Arguments *a, const c
         if (!clsid && !a->in_process)
                 return EXIT_USAGE;
         if (cli_parse_term(verb, "--if-exists", TERM_IF_EXISTS, a->if_exists, IF_EXISTS_FAIL, &if_exists) ||
-            make_trigger(verb, a, &trigger))
+            check_triggers(verb, a))
                 return EXIT_USAGE;
-        if (bgt_open(bgt_record_string(package, "package"), cli->system ? BGT_SYSTEM : 0, &owner) < 0) {
-                bgt_trigger_unref(trigger);
+        if (bgt_open(bgt_record_string(package, "package"), cli->system ? BGT_SYSTEM : 0, &owner) < 0)
                 return cli_complain();
-        }
         builder = bgt_builder_new(owner, name);
-        bgt_builder_set_trigger(builder, trigger);
-        bgt_trigger_unref(trigger);
         if (clsid)
                 bgt_builder_set_entry_point_clsid(builder, clsid);
-        r = set_options(verb, a, builder);
+        r = add_triggers(verb, a, builder);
+        if (r == EXIT_OK)
+                r = set_options(verb, a, builder);
         if (r == EXIT_OK) {
                 int existed = bgt_builder_register(builder, if_exists, &task);
 
@@ -295,24 +335,24 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
         Arguments a = { .every = UINT64_MAX, .window = UINT64_MAX, .delay = FILE_WATCH_DELAY_USEC,
                         .maximum_delay = FILE_WATCH_MAX_DELAY_USEC };
         const CliOption options[] = {
-                { "time", .value = &a.time },
-                { "maintenance", .value = &a.maintenance },
-                { "every", .duration_usec = &a.every },
+                { "time", .list = &a.triggers },
+                { "maintenance", .list = &a.triggers },
+                { "every", .list = &a.triggers },
                 { "window", .duration_usec = &a.window },
-                { "on", .value = &a.on },
-                { "files", .value = &a.files },
+                { "on", .list = &a.triggers },
+                { "files", .list = &a.triggers },
                 { "flat", .flag = &a.flat },
                 { "tracker", .flag = &a.tracker },
-                { "device", .value = &a.device },
-                { "devices", .value = &a.devices },
-                { "socket", .value = &a.socket },
+                { "device", .list = &a.triggers },
+                { "devices", .list = &a.triggers },
+                { "socket", .list = &a.triggers },
                 { "action", .value = &a.action },
                 { "changes", .flag = &a.changes },
                 { "delay", .duration_usec = &a.delay },
                 { "maximum-delay", .duration_usec = &a.maximum_delay },
-                { "application", .flag = &a.application },
-                { "custom", .value = &a.custom },
-                { "at", .value = &a.at },
+                { "application", .flag = &a.application, .list = &a.triggers },
+                { "custom", .list = &a.triggers },
+                { "at", .list = &a.triggers },
                 { "once", .flag = &a.once },
                 { "once-per-boot", .flag = &a.once_per_boot },
                 { "clsid", .value = &a.clsid },

@@ -46,6 +46,16 @@ static void print_uint(const char *key, uint64_t value, uint64_t now)
                 printf("%" PRIu64 "\n", value);
 }
 
+/* The further ones; the first has a line of its own. */
+static void print_triggers(const bgt_record *const *triggers)
+{
+        char text[120];
+
+        for (size_t i = 0; triggers[i]; i++)
+                printf("%s%s", i > 0 ? " or " : "or ", format_trigger(triggers[i], text, sizeof text));
+        putchar('\n');
+}
+
 static void print_value(const bgt_record *record, const char *key, uint64_t now)
 {
         const char *const *strings;
@@ -65,6 +75,9 @@ static void print_value(const bgt_record *record, const char *key, uint64_t now)
                 for (size_t i = 0; strings[i]; i++)
                         printf("%s%s", i > 0 ? ", " : "", strings[i]);
                 puts(strings[0] ? "" : "-");
+                break;
+        case BGT_TYPE_RECORDS:
+                print_triggers(bgt_record_records(record, key, NULL));
                 break;
         case BGT_TYPE_RECORD:
                 puts(format_trigger(bgt_record_record(record, key), trigger, sizeof trigger));

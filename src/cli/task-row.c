@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rows.h"
 #include "base/terms.h"
 
 /* Names for those who type them. */
@@ -29,15 +30,9 @@ static int set(int result)
         return result < 0 ? cli_out_of_memory() : EXIT_OK;
 }
 
-static int count_triggers(const TaskOptions *o)
-{
-        return !!o->time + !!o->maintenance + !!o->on + !!o->custom + !!o->at + !!o->device + !!o->devices +
-               (o->every != UINT64_MAX);
-}
-
 bool task_options_have_trigger(const TaskOptions *o)
 {
-        return count_triggers(o) > 0;
+        return o->triggers.n > 0;
 }
 
 static int set_minutes(const Verb *verb, const char *option, const char *text, bgt_record *trigger)
@@ -60,13 +55,13 @@ static int set_event(const Verb *verb, const char *event, bgt_record *trigger)
                (type > 0 && set(bgt_record_set_string(trigger, "type", term_name(TERM_SYSTEM, type))));
 }
 
-static int set_devices(const TaskOptions *o, bgt_record *trigger)
+static int set_devices(const TaskOptions *o, const char *text, bgt_record *trigger)
 {
         char *matches[DEVICE_WATCH_MATCHES_MAX + 2];
         size_t n = 0;
         int status;
 
-        if (cli_split_matches(o->devices, matches) < 0)
+        if (cli_split_matches(text, matches) < 0)
                 return cli_out_of_memory();
         while (matches[n])
                 n++;
@@ -77,31 +72,42 @@ static int set_devices(const TaskOptions *o, bgt_record *trigger)
         return status;
 }
 
-static int fill_trigger(const Verb *verb, const TaskOptions *o, bgt_record *trigger)
+static int set_interval(const Verb *verb, const TaskOptions *o, const char *text, bgt_record *trigger)
 {
-        if (o->on)
-                return set_event(verb, o->on, trigger);
-        if (o->time)
-                return set(bgt_record_set_string(trigger, "kind", "TimeTrigger")) ||
-                       set_minutes(verb, "--time", o->time, trigger);
-        if (o->maintenance)
-                return set(bgt_record_set_string(trigger, "kind", "MaintenanceTrigger")) ||
-                       set_minutes(verb, "--maintenance", o->maintenance, trigger);
-        if (o->at)
-                return set(bgt_record_set_string(trigger, "kind", "calendar")) ||
-                       set(bgt_record_set_string(trigger, "expression", o->at));
-        if (o->custom)
-                return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
-                       set(bgt_record_set_string(trigger, "id", o->custom)) ||
-                       (o->once_per_boot && set(bgt_record_set_bool(trigger, "once-per-boot", true)));
-        if (o->device)
-                return set(bgt_record_set_string(trigger, "kind", "DeviceConnectionChangeTrigger")) ||
-                       set(bgt_record_set_string(trigger, "device", o->device));
-        if (o->devices)
-                return set_devices(o, trigger);
+        uint64_t period;
+
+        if (cli_parse_duration(verb, "every", text, &period))
+                return EXIT_USAGE;
         return set(bgt_record_set_string(trigger, "kind", "interval")) ||
-               set(bgt_record_set_uint(trigger, "period", o->every)) ||
+               set(bgt_record_set_uint(trigger, "period", period)) ||
                (o->window != UINT64_MAX && set(bgt_record_set_uint(trigger, "window", o->window)));
+}
+
+/* The trigger that one option of the command line means. */
+static int fill_trigger(const Verb *verb, const TaskOptions *o, const char *option, const char *text,
+                        bgt_record *trigger)
+{
+        if (strcmp(option, "on") == 0)
+                return set_event(verb, text, trigger);
+        if (strcmp(option, "time") == 0)
+                return set(bgt_record_set_string(trigger, "kind", "TimeTrigger")) ||
+                       set_minutes(verb, "--time", text, trigger);
+        if (strcmp(option, "maintenance") == 0)
+                return set(bgt_record_set_string(trigger, "kind", "MaintenanceTrigger")) ||
+                       set_minutes(verb, "--maintenance", text, trigger);
+        if (strcmp(option, "at") == 0)
+                return set(bgt_record_set_string(trigger, "kind", "calendar")) ||
+                       set(bgt_record_set_string(trigger, "expression", text));
+        if (strcmp(option, "custom") == 0)
+                return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
+                       set(bgt_record_set_string(trigger, "id", text)) ||
+                       (o->once_per_boot && set(bgt_record_set_bool(trigger, "once-per-boot", true)));
+        if (strcmp(option, "device") == 0)
+                return set(bgt_record_set_string(trigger, "kind", "DeviceConnectionChangeTrigger")) ||
+                       set(bgt_record_set_string(trigger, "device", text));
+        if (strcmp(option, "devices") == 0)
+                return set_devices(o, text, trigger);
+        return set_interval(verb, o, text, trigger);
 }
 
 int task_row_copy(const bgt_record *from, bgt_record *to)
@@ -110,6 +116,7 @@ int task_row_copy(const bgt_record *from, bgt_record *to)
         int r = 0;
 
         for (size_t i = 0; (key = bgt_record_key(from, i)) && r >= 0; i++) {
+                const bgt_record *const *records;
                 const char *const *strings;
                 size_t n;
 
@@ -130,6 +137,10 @@ int task_row_copy(const bgt_record *from, bgt_record *to)
                 case BGT_TYPE_RECORD:
                         r = bgt_record_set_record(to, key, (bgt_record *)bgt_record_record(from, key));
                         break;
+                case BGT_TYPE_RECORDS:
+                        records = bgt_record_records(from, key, &n);
+                        r = bgt_record_set_records(to, key, (bgt_record *const *)records, n);
+                        break;
                 default:
                         break;
                 }
@@ -137,39 +148,60 @@ int task_row_copy(const bgt_record *from, bgt_record *to)
         return r;
 }
 
-/* Those of the old one that the options do not name stay. */
+/* One of the old ones: what the options do not name stays. */
 static int keep_trigger(const TaskOptions *o, const bgt_record *old, bgt_record *trigger)
 {
+        const char *kind = bgt_record_string(old, "kind");
         int r = task_row_copy(old, trigger);
 
-        if (r >= 0 && o->window != UINT64_MAX)
+        if (r >= 0 && o->window != UINT64_MAX && kind && strcmp(kind, "interval") == 0)
                 r = bgt_record_set_uint(trigger, "window", o->window);
         return set(r);
 }
 
-static int apply_trigger(const Verb *verb, const TaskOptions *o, bgt_record *row)
+/* The i-th trigger as it is to be: of those that are given, or else of the old ones. */
+static int make_trigger(const Verb *verb, const TaskOptions *o, const bgt_record *row, size_t i, bgt_record *trigger)
 {
-        const bgt_record *old = bgt_record_record(row, "trigger");
-        int n = count_triggers(o), status;
-        bgt_record *trigger;
+        int status;
 
-        if (n > 1)
-                return cli_usage(verb, "a task has one trigger, and %d are given", n);
-        if (n == 0 && !old)
+        if (o->triggers.n > 0)
+                status = fill_trigger(verb, o, o->triggers.names[i], o->triggers.items[i], trigger);
+        else
+                status = keep_trigger(o, i == 0 ? bgt_record_record(row, "trigger")
+                                                : bgt_record_records(row, "triggers", NULL)[i - 1],
+                                      trigger);
+        if (status == EXIT_OK && o->once)
+                status = set(bgt_record_set_bool(trigger, "one-shot", true));
+        return status;
+}
+
+static int apply_triggers(const Verb *verb, const TaskOptions *o, bgt_record *row)
+{
+        bgt_record *made[ELEMENTSOF(o->triggers.items)] = { 0 };
+        size_t n_more, n = o->triggers.n;
+        int status = EXIT_OK;
+
+        (void)bgt_record_records(row, "triggers", &n_more);
+        if (n == 0 && !bgt_record_record(row, "trigger"))
                 return cli_usage(verb, "when is it due? give --every, --at, --on or another trigger");
-        if (o->once_per_boot && (!o->custom || o->once))
+        if (n > TRIGGERS_MAX)
+                return cli_usage(verb, "a task has at most %d triggers, and %zu are given", TRIGGERS_MAX, n);
+        if (o->once_per_boot && (!cli_list_names(&o->triggers, "custom") || o->once))
                 return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (n == 0 && !o->once && o->window == UINT64_MAX)
                 return EXIT_OK;
-        trigger = bgt_record_new();
-        if (!trigger)
-                return cli_out_of_memory();
-        status = n == 0 ? keep_trigger(o, old, trigger) : fill_trigger(verb, o, trigger);
-        if (status == EXIT_OK && o->once)
-                status = set(bgt_record_set_bool(trigger, "one-shot", true));
+        if (n == 0)
+                n = MIN(n_more + 1, ELEMENTSOF(made));
+        for (size_t i = 0; i < n && status == EXIT_OK; i++) {
+                made[i] = bgt_record_new();
+                status = made[i] ? make_trigger(verb, o, row, i, made[i]) : cli_out_of_memory();
+        }
         if (status == EXIT_OK)
-                status = set(bgt_record_set_record(row, "trigger", trigger));
-        bgt_record_unref(trigger);
+                status = set(bgt_record_set_record(row, "trigger", made[0]));
+        if (status == EXIT_OK && (n > 1 || n_more > 0))
+                status = set(bgt_record_set_records(row, "triggers", made + 1, n - 1));
+        for (size_t i = 0; i < n; i++)
+                bgt_record_unref(made[i]);
         return status;
 }
 
@@ -288,7 +320,7 @@ static int apply_command(const Verb *verb, const TaskOptions *o, bgt_record *row
 
 int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row)
 {
-        int status = apply_trigger(verb, o, row);
+        int status = apply_triggers(verb, o, row);
 
         if (status == EXIT_OK && o->when)
                 status = apply_conditions(verb, o->when, row);

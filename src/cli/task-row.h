@@ -6,28 +6,27 @@
 #include "cli/cli.h"
 
 typedef struct TaskOptions {
-        const char *time, *maintenance, *on, *custom, *at, *device, *devices, *when, *group, *overlap, *catch_up,
-                *rerun, *retry;
+        const char *when, *group, *overlap, *catch_up, *rerun, *retry;
         const char *on_failure, *dir, *memory, *cpu, *tasks;
-        uint64_t every, window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
+        uint64_t window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
         bool once, once_per_boot, changes, cancel, no_cancel, notify, no_notify;
-        CliList env;
+        CliList triggers, env;
 } TaskOptions;
 
 #define TASK_OPTIONS_INIT                                                                                       \
-        { .every = UINT64_MAX, .window = UINT64_MAX, .catch_up_window = UINT64_MAX, .retry_backoff = UINT64_MAX, \
+        { .window = UINT64_MAX, .catch_up_window = UINT64_MAX, .retry_backoff = UINT64_MAX, \
           .limit = UINT64_MAX, .expires = UINT64_MAX, .deadline = UINT64_MAX }
 
 /* Rows of a list of CliOption. */
 #define TASK_OPTIONS(o)                                                    \
-        { "every", .duration_usec = &(o)->every },                         \
-        { "at", .value = &(o)->at },                                       \
-        { "on", .value = &(o)->on },                                       \
-        { "time", .value = &(o)->time },                                   \
-        { "maintenance", .value = &(o)->maintenance },                     \
-        { "custom", .value = &(o)->custom },                               \
-        { "device", .value = &(o)->device },                               \
-        { "devices", .value = &(o)->devices },                             \
+        { "every", .list = &(o)->triggers },                               \
+        { "at", .list = &(o)->triggers },                                  \
+        { "on", .list = &(o)->triggers },                                  \
+        { "time", .list = &(o)->triggers },                                \
+        { "maintenance", .list = &(o)->triggers },                         \
+        { "custom", .list = &(o)->triggers },                              \
+        { "device", .list = &(o)->triggers },                              \
+        { "devices", .list = &(o)->triggers },                             \
         { "changes", .flag = &(o)->changes },                              \
         { "once", .flag = &(o)->once },                                    \
         { "once-per-boot", .flag = &(o)->once_per_boot },                  \
@@ -58,7 +57,7 @@ typedef struct TaskOptions {
         { "no-notify-failure", .flag = &(o)->no_notify }
 
 #define TASK_OPTIONS_HELP                                                                  \
-        "When it is due, one of:\n"                                                        \
+        "When it is due; of several, up to 8, any fires it:\n"                             \
         "  --every DURATION   1s or more, as 15m, 1d\n"                                    \
         "  --at CALENDAR      as systemd.time(7): daily, Mon..Fri 09:30, *-*-01 04:00\n"   \
         "  --on EVENT         InternetAvailable, UserPresent, TimeZoneChange, ...\n"       \

@@ -91,3 +91,19 @@ char *format_trigger(const bgt_record *trigger, char *buf, size_t size)
                                                                     : "");
         return buf;
 }
+
+char *format_triggers(const bgt_record *row, char *buf, size_t size)
+{
+        const bgt_record *const *more = bgt_record_records(row, "triggers", NULL);
+        size_t n;
+
+        format_trigger(bgt_record_record(row, "trigger"), buf, size);
+        for (size_t i = 0; more && more[i]; i++) {
+                n = strlen(buf);
+                if (size - n < sizeof " or ?")
+                        break;
+                memcpy(buf + n, " or ", sizeof " or ");
+                format_trigger(more[i], buf + n + 4, size - n - 4);
+        }
+        return buf;
+}

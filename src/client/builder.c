@@ -34,13 +34,19 @@ bgt_builder *bgt_builder_new(bgt *b, const char *name)
         return TAKE_PTR(builder);
 }
 
+static void drop_triggers(bgt_builder *builder)
+{
+        for (size_t i = 0; i < ELEMENTSOF(builder->triggers); i++)
+                bgt_trigger_unref(TAKE_PTR(builder->triggers[i]));
+}
+
 void bgt_builder_unref(bgt_builder *builder)
 {
         if (!builder || atomic_fetch_sub_explicit(&builder->n_ref, 1, memory_order_acq_rel) > 1)
                 return;
         if (builder->b)
                 client_unref(builder->b);
-        bgt_trigger_unref(builder->trigger);
+        drop_triggers(builder);
         free(builder->name);
         free(builder->entry_point);
         free(builder->group);
@@ -89,11 +95,27 @@ void bgt_builder_set_trigger(bgt_builder *builder, bgt_trigger *trigger)
 {
         if (!builder)
                 return;
+        (void)bgt_trigger_ref(trigger);
+        drop_triggers(builder);
+        builder->triggers[0] = trigger;
         if (!trigger)
                 builder_remember(builder, ERROR_NO_MEMORY, "there was no memory for the trigger");
-        (void)bgt_trigger_ref(trigger);
-        bgt_trigger_unref(builder->trigger);
-        builder->trigger = trigger;
+}
+
+void bgt_builder_add_trigger(bgt_builder *builder, bgt_trigger *trigger)
+{
+        size_t n = 0;
+
+        if (!builder)
+                return;
+        while (n < ELEMENTSOF(builder->triggers) && builder->triggers[n])
+                n++;
+        if (!trigger)
+                builder_remember(builder, ERROR_NO_MEMORY, "there was no memory for the trigger");
+        else if (n == ELEMENTSOF(builder->triggers))
+                builder_remember(builder, ERROR_INVALID_ARGUMENT, "a task has at most %zu triggers", n);
+        else
+                builder->triggers[n] = bgt_trigger_ref(trigger);
 }
 
 void bgt_builder_add_condition(bgt_builder *builder, int condition)
@@ -193,9 +215,15 @@ int bgt_builder_validate(bgt_builder *builder)
         if ((builder->clsid[0] != '\0') + (builder->entry_point && builder->entry_point[0]) +
                     (builder->command != NULL) > 1)
                 return fail(ERROR_ENTRY_POINT_CONFLICT, NULL);
-        if (!builder->trigger)
+        if (!builder->triggers[0])
                 return fail(ERROR_NO_TRIGGER, NULL);
-        return trigger_validate(builder->trigger);
+        for (n = 0; n < ELEMENTSOF(builder->triggers) && builder->triggers[n]; n++) {
+                int r = trigger_validate(builder->triggers[n]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static void put_conditions(const bgt_builder *builder, Writer *w)
@@ -225,6 +253,19 @@ void builder_put_number(Writer *w, const char *key, uint64_t number)
                 writer_put_option_uint64(w, key, number);
 }
 
+static void put_more_triggers(const bgt_builder *builder, Writer *w)
+{
+        if (!builder->triggers[1])
+                return;
+        writer_open_option(w, "triggers", "a(sa{sv})");
+        writer_open_array(w, "(sa{sv})");
+        for (size_t i = 1; i < ELEMENTSOF(builder->triggers) && builder->triggers[i]; i++)
+                trigger_write(builder->triggers[i], w);
+        writer_close(w);
+        writer_close(w);
+        writer_close(w);
+}
+
 static void put_options(const bgt_builder *builder, Writer *w)
 {
         writer_open_array(w, NULL);
@@ -245,6 +286,7 @@ static void put_options(const bgt_builder *builder, Writer *w)
         builder_put_number(w, "time-limit", builder->time_limit_usec);
         builder_put_number(w, "expires", builder->expires_usec);
         builder_put_number(w, "deadline", builder->deadline_usec);
+        put_more_triggers(builder, w);
         builder_put_command(builder, w);
         writer_close(w);
 }
@@ -252,7 +294,7 @@ static void put_options(const bgt_builder *builder, Writer *w)
 static void put_task(const bgt_builder *builder, Writer *w)
 {
         writer_put_string(w, builder->name);
-        trigger_write(builder->trigger, w);
+        trigger_write(builder->triggers[0], w);
         put_conditions(builder, w);
         put_options(builder, w);
 }
@@ -273,6 +315,12 @@ static const char *package_of(const bgt_builder *builder, bgt *b)
         return builder->command && (!package || !package[0]) ? "commands" : package;
 }
 
+static void note_registered(bgt_builder *builder, bgt *b, const char *task)
+{
+        for (size_t i = 0; i < ELEMENTSOF(builder->triggers) && builder->triggers[i]; i++)
+                trigger_registered(builder->triggers[i], b, task);
+}
+
 static int send_register(bgt_builder *builder, int if_exists, bgt_registration **ret)
 {
         _cleanup_(call_done) Call call;
@@ -289,14 +337,14 @@ static int send_register(bgt_builder *builder, int if_exists, bgt_registration *
                 return r;
         task = reader_get_string(&call.answer);
         existed = reader_get_bool(&call.answer);
-        trigger_registered(builder->trigger, call.b, task);
+        note_registered(builder, call.b, task);
         if (!ret)
                 return existed;
         /* What is kept may have another trigger. */
         if (existed && bgt_get_task(call.b, task, ret) >= 0)
                 return 1;
         r = registration_new(call.b, task, package_of(builder, call.b), builder->name, builder->group,
-                             builder->trigger, ret);
+                             builder->triggers[0], ret);
         return r < 0 ? fail(ERROR_NO_MEMORY, NULL) : existed;
 }
 
@@ -331,7 +379,7 @@ static int read_results(Reader *r, bgt_builder *const *builders, bgt *b, size_t 
                 if (*error)
                         n_failed++;
                 else
-                        trigger_registered(builders[i]->trigger, b, results[i].task);
+                        note_registered(builders[i], b, results[i].task);
         }
         return n_failed;
 }

@@ -4,6 +4,7 @@
 /* What the two files of the builder share. */
 
 #include "base/error.h"
+#include "base/rows.h"
 #include "client/client.h"
 #include "dbus/writer.h"
 
@@ -11,7 +12,7 @@ struct bgt_builder {
         atomic_uint n_ref;
         bgt *b; /* as it was given: NULL is the process's own, counted otherwise */
         char *name;
-        bgt_trigger *trigger;
+        bgt_trigger *triggers[TRIGGERS_MAX]; /* as many as there are, in front */
         char clsid[UUID_STRING_MAX];
         char *entry_point;
         char *group;

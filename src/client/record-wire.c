@@ -16,7 +16,7 @@ static const char *const no_names[] = { NULL };
 
 static const char *const *member_names(const char *key)
 {
-        if (strcmp(key, "trigger") == 0)
+        if (strcmp(key, "trigger") == 0 || strcmp(key, "triggers") == 0)
                 return trigger_names;
         if (strcmp(key, "servers") == 0)
                 return server_names;

@@ -189,6 +189,23 @@ int bgt_record_set_record(bgt_record *record, const char *key, bgt_record *value
         return set(record, key, (Field){ .type = BGT_TYPE_RECORD, .record = bgt_record_ref(value) });
 }
 
+int bgt_record_set_records(bgt_record *record, const char *key, bgt_record *const *values, size_t n)
+{
+        Field value = { .type = BGT_TYPE_RECORDS, .records = calloc(n + 1, sizeof(bgt_record *)) };
+
+        if (!value.records)
+                return fail(ERROR_NO_MEMORY, NULL);
+        for (size_t i = 0; i < n; i++) {
+                if (!values[i] || values[i] == record || depth_of(values[i]) >= RECORD_DEPTH_MAX) {
+                        record_field_done(&value);
+                        return fail(ERROR_INVALID_ARGUMENT, "a record holds others, not itself, to a depth of %d",
+                                    RECORD_DEPTH_MAX);
+                }
+                value.records[value.n++] = bgt_record_ref(values[i]);
+        }
+        return set(record, key, value);
+}
+
 size_t bgt_record_size(const bgt_record *record)
 {
         return record ? record->n_fields : 0;

@@ -136,7 +136,7 @@ void effect_run_info(const Engine *e, const Run *run, RunInfo *ret_info)
                 .package = spec.package,
                 .name = spec.name,
                 .group = spec.group,
-                .trigger = place == 0 ? spec.trigger : spec.more[place - 1],
+                .trigger = *spec_trigger(&spec, place),
                 .place = place,
                 .number = run->number,
                 .order = run->order,

@@ -117,15 +117,10 @@ static bool triggers_equal(const Trigger *a, const Trigger *b)
                strcmp(a->text ?: "", b->text ?: "") == 0;
 }
 
-static const Trigger *trigger_at(const TaskSpec *spec, uint32_t place)
-{
-        return place == 0 ? &spec->trigger : &spec->more[place - 1];
-}
-
 static bool is_repeated(const TaskSpec *spec, uint32_t place)
 {
         for (uint32_t i = 0; i < place; i++)
-                if (triggers_equal(trigger_at(spec, i), trigger_at(spec, place)))
+                if (triggers_equal(spec_trigger(spec, i), spec_trigger(spec, place)))
                         return true;
         return false;
 }
@@ -136,7 +131,7 @@ static Error check_triggers(const Engine *e, const TaskSpec *spec)
         if (spec->n_more >= TRIGGERS_MAX)
                 return ERROR_INVALID_ARGUMENT;
         for (uint32_t i = 0; i <= spec->n_more; i++) {
-                const Trigger *trigger = trigger_at(spec, i);
+                const Trigger *trigger = spec_trigger(spec, i);
 
                 if (trigger->kind == 0)
                         return ERROR_NO_TRIGGER;
@@ -202,7 +197,7 @@ bool spec_check_row(const TaskRow *row)
         bool possible = spec->n_more < TRIGGERS_MAX;
 
         for (uint32_t i = 0; possible && i <= spec->n_more; i++)
-                possible = trigger_is_possible(trigger_at(spec, i));
+                possible = trigger_is_possible(spec_trigger(spec, i));
         return possible && !uuid_is_null(row->id) && spec->package && *spec->package && name_is_valid(spec->name) &&
                choices_are_valid(spec);
 }

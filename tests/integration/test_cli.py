@@ -485,7 +485,7 @@ class Manners(CliCase):
                 (2, "'-1' is no number of runs", 'history', '--last', '-1'),
                 (2, "'15m' is no number of minutes, as 15", 'register', '--time', '15m', 'new'),
                 (2, "'soon' is no duration; write for example", 'register', '--every', 'soon', 'new'),
-                (2, 'a task has one trigger, and 2 are given', 'register', '--time', '15', '--every', '1h', 'new'),
+                (2, 'a task has at most 8 triggers, and 9 are given', 'register', *['--time', '15'] * 9, 'new'),
                 (2, "Did you mean 'InternetAvailable'?", 'register', '--time', '15', '--when', 'Internet', 'new'),
                 (2, 'is not of the form', 'simulate', 'OnACPower'),
                 (2, 'BatteryNotLow', 'simulate', 'Sunshine=true'),

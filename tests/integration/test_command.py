@@ -437,7 +437,7 @@ class BadInput(Commands):
             (2, 'name the task', ('add',)),
             (2, 'behind --', ('add', 'a', *every)),
             (2, 'when is it due', ('add', 'a', '--', 'true')),
-            (2, 'one trigger, and 2', ('add', 'a', *every, '--time', '15', '--', 'true')),
+            (2, 'at most 8 triggers, and 9', ('add', 'a', *every * 9, '--', 'true')),
             (2, 'no duration', ('add', 'a', '--every', 'often', '--', 'true')),
             (2, '--when cannot be', ('add', 'a', *every, '--when', 'moon', '--', 'true')),
             (2, '--overlap cannot be', ('add', 'a', *every, '--overlap', 'x', '--', 'true')),
