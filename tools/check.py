@@ -52,7 +52,9 @@ class Stage:
 
     def environment(self, long):
         scale = float(self.env.get('BGTASK_TEST_SCALE', os.environ.get('BGTASK_TEST_SCALE', '1')))
-        return {**self.env, 'BGTASK_TEST_SCALE': f'{scale * (LONG_FACTOR if long else 1):g}'}
+        if not long:
+            return {**self.env, 'BGTASK_TEST_SCALE': f'{scale:g}'}
+        return {**self.env, 'BGTASK_TEST_SCALE': f'{scale * LONG_FACTOR:g}', 'BGTASK_TEST_LONG': '1'}
 
     def choose(self, suites, names, long):
         """The arguments of meson test for the caller's choice; None if the stage has none of these suites."""
