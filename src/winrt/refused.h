@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Triggers that have no meaning on this machine: programs can make them, and Register() refuses them. */
+/*
+ * Triggers that have no meaning on this machine, or none that this interface carries: programs can make them, and
+ * Register() refuses them.
+ */
 
 #include "winrt/object.h"
 
