@@ -175,12 +175,13 @@ static const char *explain_bounds(const TaskSpec *spec)
 {
         const char *sentence = NULL;
 
+        for (uint32_t i = 1; i <= spec->n_more; i++)
+                for (uint32_t j = 0; j < i; j++)
+                        if (engine_triggers_are_alike(spec_trigger(spec, i), spec_trigger(spec, j)))
+                                return "two of the triggers are alike";
         for (uint32_t i = 0; i <= spec->n_more && !sentence; i++)
                 sentence = explain_trigger(spec_trigger(spec, i));
-        if (sentence)
-                return sentence;
-        return spec->n_more > 0 ? "two triggers are alike, or a time of the registration is longer than 100 years"
-                                : "a period, window or other time of the registration is longer than 100 years";
+        return sentence ?: "a period, window or other time of the registration is longer than 100 years";
 }
 
 /* The engine answers with a code; here is the sentence, in case that the class or a number is what is wrong. */

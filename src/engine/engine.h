@@ -431,5 +431,8 @@ typedef struct EngineCounts {
 } EngineCounts;
 EngineCounts engine_get_counts(const Engine *engine);
 
+/* Whether a task may not have both of these. */
+bool engine_triggers_are_alike(const Trigger *a, const Trigger *b);
+
 /* UUIDv5 of the task's id and the firing's number. */
 Uuid engine_run_id(Uuid task, uint64_t number);

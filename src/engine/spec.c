@@ -110,7 +110,7 @@ static bool choices_are_valid(const TaskSpec *spec)
                spec->catch_up_window_usec <= SCHEDULE_PERIOD_MAX;
 }
 
-static bool triggers_equal(const Trigger *a, const Trigger *b)
+bool engine_triggers_are_alike(const Trigger *a, const Trigger *b)
 {
         return a->kind == b->kind && a->one_shot == b->one_shot && a->system_type == b->system_type &&
                a->period_usec == b->period_usec && (has_fixed_window(a->kind) || a->window_usec == b->window_usec) &&
@@ -120,7 +120,7 @@ static bool triggers_equal(const Trigger *a, const Trigger *b)
 static bool is_repeated(const TaskSpec *spec, uint32_t place)
 {
         for (uint32_t i = 0; i < place; i++)
-                if (triggers_equal(spec_trigger(spec, i), spec_trigger(spec, place)))
+                if (engine_triggers_are_alike(spec_trigger(spec, i), spec_trigger(spec, place)))
                         return true;
         return false;
 }
