@@ -91,6 +91,15 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
         return status;
 }
 
+/* What none could be made of was a wrong argument. */
+static int check_made(const bgt_trigger *trigger)
+{
+        if (trigger)
+                return EXIT_OK;
+        (void)cli_complain();
+        return EXIT_USAGE;
+}
+
 /* Paths separated by ':'; those that do not begin with '/' are of the current folder. */
 static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
 {
@@ -108,7 +117,7 @@ static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 (const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay), a->once);
         for (size_t i = 0; i < n; i++)
                 free(paths[i]);
-        return *ret ? EXIT_OK : cli_complain();
+        return check_made(*ret);
 }
 
 static int make_devices(const Arguments *a, bgt_trigger **ret)
@@ -119,7 +128,7 @@ static int make_devices(const Arguments *a, bgt_trigger **ret)
                 return cli_out_of_memory();
         *ret = bgt_trigger_devices((const char *const *)matches, a->changes, a->once);
         cli_free_matches(matches);
-        return *ret ? EXIT_OK : cli_complain();
+        return check_made(*ret);
 }
 
 static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
@@ -150,10 +159,10 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                 return make_files(verb, a, ret);
         } else if (a->device) {
                 *ret = bgt_trigger_device(a->device, a->once);
-                return *ret ? EXIT_OK : cli_complain();
+                return check_made(*ret);
         } else if (a->socket) {
                 *ret = bgt_trigger_socket(a->socket, a->once);
-                return *ret ? EXIT_OK : cli_complain();
+                return check_made(*ret);
         } else if (a->devices) {
                 return make_devices(a, ret);
         } else {

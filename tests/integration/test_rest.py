@@ -34,8 +34,9 @@ class Rest(Case):
         restless = {'StorageNotLow', 'NoCpuPressure', 'NoMemoryPressure', 'NoIoPressure'}
         conditions = rows('Conditions').keys() - restless
         kinds = [kind for kind, (works, _, _) in rows('Triggers').items() if works]
+        properties = PROPERTIES | {'SocketActivityTrigger': {'listen': ('s', f'unix:{self.broker.folder}/socket')}}
         for kind in kinds:
-            self.broker.register(package, kind, (kind, PROPERTIES.get(kind, {})))
+            self.broker.register(package, kind, (kind, properties.get(kind, {})))
         for condition in conditions:
             self.broker.register(package, f'when {condition}', ('interval', PROPERTIES['interval']), [condition])
         eventually(lambda: all(seconds > MINUTE for seconds in self.timers()),
