@@ -259,13 +259,19 @@ static bool reaches_beyond(Broker *broker, Call *call, const TaskSpec *spec)
         return true;
 }
 
-/* An expression that is none is answered here, where there is a sentence for it. */
-static bool refuse_trigger(Broker *broker, Call *call, const Trigger *trigger)
+/* What the engine refuses, too, is answered here where there is a sentence for it. */
+static bool refuse_trigger(Broker *broker, Call *call, const TaskSpec *spec, const Trigger *trigger)
 {
         const char *text = trigger->text ?: "";
         CalendarError error;
         Calendar calendar;
 
+        if (spec->command && trigger->kind == TRIGGER_SOCKET_ACTIVITY) {
+                bus_reply_error_with(call, ERROR_TRIGGER_NOT_SUPPORTED,
+                                     "a command is given no socket, so SocketActivityTrigger cannot run one",
+                                     "register a class of a package for it, or let systemd hold the socket");
+                return true;
+        }
         if (trigger->kind != TRIGGER_CALENDAR)
                 return false;
         if (calendar_parse(text, &calendar, &error) < 0) {
@@ -280,10 +286,10 @@ static bool refuse_trigger(Broker *broker, Call *call, const Trigger *trigger)
         return true;
 }
 
-static bool refuse_expression(Broker *broker, Call *call, const TaskSpec *spec)
+static bool refuse_any_trigger(Broker *broker, Call *call, const TaskSpec *spec)
 {
         for (uint32_t i = 0; i <= spec->n_more; i++)
-                if (refuse_trigger(broker, call, spec_trigger(spec, i)))
+                if (refuse_trigger(broker, call, spec, spec_trigger(spec, i)))
                         return true;
         return false;
 }
@@ -296,7 +302,7 @@ static void on_register(Call *call, const BusRegistration *registration, void *u
         if (reaches_beyond(broker, call, &registration->spec))
                 return;
         package = package_of(broker, call, &registration->spec);
-        if (!package || refuse_expression(broker, call, &registration->spec))
+        if (!package || refuse_any_trigger(broker, call, &registration->spec))
                 return;
         call_set_kind(call, KIND_REGISTER);
         note_registration(broker, call, package, &registration->spec);

@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "base/macro.h"
 #include "base/device-watch.h"
+#include "base/file-watch.h"
 #include "base/terms.h"
 
 /* Exit status, for scripts. */
@@ -125,7 +126,13 @@ int cli_read_argument(const Verb *verb, const char *text, bgt_record *arguments)
  * than a trigger has. -ENOMEM.
  */
 int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MATCHES_MAX + 2]);
-void cli_free_matches(char *matches[]);
+/*
+ * The list of --files as absolute paths, behind the last of them NULL; those that do not begin with '/' are of the
+ * current folder. At most one more than a trigger has. EXIT_OK, or says what is wrong and returns the exit status.
+ */
+int cli_split_paths(const char *list, char *ret_paths[static FILE_WATCH_PATHS_MAX + 2]);
+/* What one of the two above has made. */
+void cli_free_texts(char *texts[]);
 /* What --on names: a TRIGGER_x without properties; or TRIGGER_SYSTEM, and the SYSTEM_x, which else is 0. */
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The i-th name that it may be, NULL past the last. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What --on and --devices name. */
+/* What --on, --devices and --files name. */
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/support.h"
 #include "cli/cli.h"
@@ -70,7 +71,7 @@ int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MA
                 ret_matches[n + 1] = NULL;
                 if (asprintf(&ret_matches[n], "%s%s", strchr(word, '=') ? "" : "SUBSYSTEM=", word) < 0) {
                         ret_matches[n] = NULL;
-                        cli_free_matches(ret_matches);
+                        cli_free_texts(ret_matches);
                         return -ENOMEM;
                 }
                 n++;
@@ -78,8 +79,35 @@ int cli_split_matches(const char *list, char *ret_matches[static DEVICE_WATCH_MA
         return 0;
 }
 
-void cli_free_matches(char *matches[])
+void cli_free_texts(char *matches[])
 {
         for (size_t i = 0; matches[i]; i++)
                 free(matches[i]);
+}
+
+int cli_split_paths(const char *list, char *ret_paths[static FILE_WATCH_PATHS_MAX + 2])
+{
+        _cleanup_(freep) char *copy = strdup(list), *folder = getcwd(NULL, 0);
+        char *rest = copy, *path;
+        size_t n = 0;
+
+        ret_paths[0] = NULL;
+        if (!copy)
+                return cli_out_of_memory();
+        if (!folder) {
+                fprintf(stderr, "bgtask: the current folder cannot be told: %s\n", strerror(errno));
+                return EXIT_ERROR;
+        }
+        while (n <= FILE_WATCH_PATHS_MAX && (path = strsep(&rest, ":"))) {
+                bool is_absolute = path[0] == '/';
+
+                ret_paths[n + 1] = NULL;
+                if (asprintf(&ret_paths[n], "%s%s%s", is_absolute ? "" : folder, is_absolute ? "" : "/", path) < 0) {
+                        ret_paths[n] = NULL;
+                        cli_free_texts(ret_paths);
+                        return cli_out_of_memory();
+                }
+                n++;
+        }
+        return EXIT_OK;
 }

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/device-watch.h"
-#include "base/file-watch.h"
 #include "base/rows.h"
 #include "base/terms.h"
 #include "cli/cli.h"
@@ -100,23 +99,16 @@ static int check_made(const bgt_trigger *trigger)
         return EXIT_USAGE;
 }
 
-/* Paths separated by ':'; those that do not begin with '/' are of the current folder. */
-static int make_files(const Verb *verb, const Arguments *a, bgt_trigger **ret)
+static int make_files(const Arguments *a, bgt_trigger **ret)
 {
-        _cleanup_(freep) char *copy = strdup(a->files), *folder = getcwd(NULL, 0);
-        char *paths[FILE_WATCH_PATHS_MAX + 2] = { 0 }, *rest = copy, *path;
-        size_t n = 0;
+        char *paths[FILE_WATCH_PATHS_MAX + 2];
+        int status = cli_split_paths(a->files, paths);
 
-        while (copy && folder && (path = strsep(&rest, ":")) && n <= FILE_WATCH_PATHS_MAX) {
-                bool is_absolute = path[0] == '/';
-
-                if (asprintf(&paths[n++], "%s%s%s", is_absolute ? "" : folder, is_absolute ? "" : "/", path) < 0)
-                        break;
-        }
+        if (status != EXIT_OK)
+                return status;
         *ret = (a->tracker ? bgt_trigger_change_tracker : bgt_trigger_files)(
                 (const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay), a->once);
-        for (size_t i = 0; i < n; i++)
-                free(paths[i]);
+        cli_free_texts(paths);
         return check_made(*ret);
 }
 
@@ -127,7 +119,7 @@ static int make_devices(const Arguments *a, bgt_trigger **ret)
         if (cli_split_matches(a->devices, matches) < 0)
                 return cli_out_of_memory();
         *ret = bgt_trigger_devices((const char *const *)matches, a->changes, a->once);
-        cli_free_matches(matches);
+        cli_free_texts(matches);
         return check_made(*ret);
 }
 
@@ -156,7 +148,7 @@ static int make_trigger(const Verb *verb, const Arguments *a, bgt_trigger **ret)
         } else if (a->application) {
                 *ret = bgt_trigger_application();
         } else if (a->files) {
-                return make_files(verb, a, ret);
+                return make_files(a, ret);
         } else if (a->device) {
                 *ret = bgt_trigger_device(a->device, a->once);
                 return check_made(*ret);

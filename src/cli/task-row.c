@@ -68,7 +68,27 @@ static int set_devices(const TaskOptions *o, const char *text, bgt_record *trigg
         status = set(bgt_record_set_string(trigger, "kind", "DeviceWatcherTrigger")) ||
                  set(bgt_record_set_strings(trigger, "match", (const char *const *)matches, n)) ||
                  (o->changes && set(bgt_record_set_bool(trigger, "changes", true)));
-        cli_free_matches(matches);
+        cli_free_texts(matches);
+        return status;
+}
+
+static int set_files(const TaskOptions *o, const char *text, bgt_record *trigger)
+{
+        const char *kind = o->tracker ? "StorageLibraryChangeTrackerTrigger" : "StorageLibraryContentChangedTrigger";
+        char *paths[FILE_WATCH_PATHS_MAX + 2];
+        int status = cli_split_paths(text, paths);
+        size_t n = 0;
+
+        if (status != EXIT_OK)
+                return status;
+        while (paths[n])
+                n++;
+        status = set(bgt_record_set_string(trigger, "kind", kind)) ||
+                 set(bgt_record_set_strings(trigger, "paths", (const char *const *)paths, n)) ||
+                 set(bgt_record_set_bool(trigger, "recursive", !o->flat)) ||
+                 set(bgt_record_set_uint(trigger, "delay", o->delay)) ||
+                 set(bgt_record_set_uint(trigger, "maximum-delay", MAX(o->maximum_delay, o->delay)));
+        cli_free_texts(paths);
         return status;
 }
 
@@ -102,6 +122,8 @@ static int fill_trigger(const Verb *verb, const TaskOptions *o, const char *opti
                 return set(bgt_record_set_string(trigger, "kind", "CustomSystemEventTrigger")) ||
                        set(bgt_record_set_string(trigger, "id", text)) ||
                        (o->once_per_boot && set(bgt_record_set_bool(trigger, "once-per-boot", true)));
+        if (strcmp(option, "files") == 0)
+                return set_files(o, text, trigger);
         if (strcmp(option, "device") == 0)
                 return set(bgt_record_set_string(trigger, "kind", "DeviceConnectionChangeTrigger")) ||
                        set(bgt_record_set_string(trigger, "device", text));

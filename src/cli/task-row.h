@@ -9,13 +9,15 @@ typedef struct TaskOptions {
         const char *when, *group, *overlap, *catch_up, *rerun, *retry;
         const char *on_failure, *dir, *memory, *cpu, *tasks;
         uint64_t window, catch_up_window, retry_backoff, limit, expires, deadline; /* UINT64_MAX: not given */
-        bool once, once_per_boot, changes, cancel, no_cancel, notify, no_notify;
+        uint64_t delay, maximum_delay;
+        bool once, once_per_boot, changes, flat, tracker, cancel, no_cancel, notify, no_notify;
         CliList triggers, env;
 } TaskOptions;
 
 #define TASK_OPTIONS_INIT                                                                                       \
         { .window = UINT64_MAX, .catch_up_window = UINT64_MAX, .retry_backoff = UINT64_MAX, \
-          .limit = UINT64_MAX, .expires = UINT64_MAX, .deadline = UINT64_MAX }
+          .limit = UINT64_MAX, .expires = UINT64_MAX, .deadline = UINT64_MAX, .delay = FILE_WATCH_DELAY_USEC, \
+          .maximum_delay = FILE_WATCH_MAX_DELAY_USEC }
 
 /* Rows of a list of CliOption. */
 #define TASK_OPTIONS(o)                                                    \
@@ -25,6 +27,11 @@ typedef struct TaskOptions {
         { "time", .list = &(o)->triggers },                                \
         { "maintenance", .list = &(o)->triggers },                         \
         { "custom", .list = &(o)->triggers },                              \
+        { "files", .list = &(o)->triggers },                               \
+        { "flat", .flag = &(o)->flat },                                    \
+        { "tracker", .flag = &(o)->tracker },                              \
+        { "delay", .duration_usec = &(o)->delay },                         \
+        { "maximum-delay", .duration_usec = &(o)->maximum_delay },         \
         { "device", .list = &(o)->triggers },                              \
         { "devices", .list = &(o)->triggers },                             \
         { "changes", .flag = &(o)->changes },                              \
@@ -62,6 +69,11 @@ typedef struct TaskOptions {
         "  --at CALENDAR      as systemd.time(7): daily, Mon..Fri 09:30, *-*-01 04:00\n"   \
         "  --on EVENT         InternetAvailable, UserPresent, TimeZoneChange, ...\n"       \
         "  --time MINUTES     as 'bgtask register'\n"                                      \
+        "  --files PATH[:PATH]...  one of these files changes, or what is below a folder\n" \
+        "  --flat                  ... but not below the folders\n"                       \
+        "  --tracker               ... as a StorageLibraryChangeTrackerTrigger\n"         \
+        "  --delay DURATION        ... and nothing has changed since for so long (1s)\n"  \
+        "  --maximum-delay DURATION  ... or so long after the first change (30s)\n"       \
         "  --device PATH      a device comes or goes: /dev/ttyUSB0, /sys/...\n"             \
         "  --devices MATCH,...     one that fits these: usb, ID_VENDOR_ID=1d6b, ...\n"     \
         "  --changes               ... or changes\n"                                       \

@@ -139,7 +139,7 @@ static Error check_triggers(const Engine *e, const TaskSpec *spec)
                         return ERROR_TRIGGER_TOO_SHORT;
                 if (!trigger_is_valid(trigger) || is_repeated(spec, i))
                         return ERROR_INVALID_ARGUMENT;
-                if (!is_supported(trigger))
+                if (!is_supported(trigger) || (spec->command && trigger->kind == TRIGGER_SOCKET_ACTIVITY))
                         return ERROR_TRIGGER_NOT_SUPPORTED;
                 if (trigger->kind == TRIGGER_CALENDAR && !dates_comes(e, trigger->text))
                         return ERROR_INVALID_ARGUMENT;

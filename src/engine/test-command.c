@@ -60,6 +60,23 @@ static void a_label_that_is_none_and_a_second_entry_point_are_refused(void **sta
         driver_free(d);
 }
 
+static void no_trigger_of_a_command_is_a_socket(void **state)
+{
+        Trigger more = { .kind = TRIGGER_SOCKET_ACTIVITY, .text = "unix:/a" };
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = command_spec("a"), other = driver_event_spec("b", SYSTEM_TIME_ZONE_CHANGE);
+
+        spec.more = other.more = &more;
+        spec.n_more = other.n_more = 1;
+        assert_int_equal(driver_register(d, spec, IF_EXISTS_FAIL)->error, ERROR_TRIGGER_NOT_SUPPORTED);
+        spec.trigger = more;
+        spec.n_more = 0;
+        assert_int_equal(driver_register(d, spec, IF_EXISTS_FAIL)->error, ERROR_TRIGGER_NOT_SUPPORTED);
+        assert_int_equal(driver_n_stored_tasks(d), 0);
+        driver_must_register(d, other);
+        driver_free(d);
+}
+
 static void an_update_makes_no_command_of_another_task_nor_the_other_way(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -251,6 +268,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_command_needs_no_package_and_is_listed_with_its_options),
                 cmocka_unit_test(a_label_that_is_none_and_a_second_entry_point_are_refused),
+                cmocka_unit_test(no_trigger_of_a_command_is_a_socket),
                 cmocka_unit_test(an_update_makes_no_command_of_another_task_nor_the_other_way),
                 cmocka_unit_test(each_attempt_launches_a_supervisor_that_takes_nothing_else),
                 cmocka_unit_test(a_supervisor_whose_run_was_canceled_takes_no_other),

@@ -368,6 +368,17 @@ class Registrations(Commands):
         self.assertEqual({key: shown.get(key) for key in options}, options)
         self.assertEqual(shown['conditions'], ['InternetAvailable', 'FreeNetworkAvailable', 'OnACPower'])
 
+    def test_a_command_that_watches_files_is_kept_with_what_it_watches_and_edit_changes_that(self):
+        self.add('--files', '/usr:/etc', '--flat', '--delay', '2s', '--maximum-delay', '1m')
+        trigger = self.broker.bgtask('show', '--json', 'task').json['trigger']
+        self.assertEqual(trigger | {'kind': 'StorageLibraryContentChangedTrigger', 'paths': ['/usr', '/etc'],
+                                    'recursive': False, 'delay': 2 * SECOND, 'maximum-delay': MINUTE}, trigger)
+        done = self.broker.bgtask('edit', '--json', 'task', '--files', 'here', '--tracker')
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(done.json['trigger']['kind'], 'StorageLibraryChangeTrackerTrigger')
+        self.assertRegex(done.json['trigger']['paths'][0], '^/.*/here$')
+        self.assertTrue(done.json['trigger']['recursive'])
+
     def test_edit_changes_what_is_given_and_keeps_the_rest_with_id_and_rhythm(self):
         task = self.add('--every', '1h', '--window', '0', '--env', 'A=1', '--retry', '2', '--when', 'ac')
         self.broker.advance(600)
@@ -453,6 +464,7 @@ class BadInput(Commands):
             (1, 'not a name that a package could have', ('add', 'a', *every, '--package', '../x', '--', 'true')),
             (1, 'name is not valid', ('add', '', *every, '--', 'true')),
             (1, '1 s or more', ('add', 'a', '--every', '1ms', '--', 'true')),
+            (1, 'path', ('add', 'a', '--files', '/a/../b', '--', 'true')),
             (1, 'in percent', ('add', 'a', *every, '--cpu', '1000000', '--', 'true')),
             (1, 'at most 1000 words', ('add', 'a', *every, '--', *['x'] * 1001)),
             (3, "no task 'nobody'", ('edit', 'nobody', '--retry', '1')),
@@ -474,6 +486,11 @@ class BadInput(Commands):
             ('EntryPointConflict', '', {'command': ('as', ['true']), 'entry-point': ('s', 'A.B')}),
         ]
         package = Package(self.broker)
+        socket = 'SocketActivityTrigger', {'listen': ('s', 'unix:/nowhere/socket')}
+        for trigger, more in ((socket, []), (('ApplicationTrigger', {}), [socket])):
+            self.assert_refused('TriggerNotSupported', 'a command is given no socket', by=lambda: self.broker.call(
+                'Register', 'ss(sa{sv})asa{sv}s', package.family, 'a', trigger, [],
+                {'command': ('as', ['true']), 'triggers': ('a(sa{sv})', more)}, 'fail'))
         for error, sentence, options in cases:
             with self.subTest(options):
                 self.assert_refused(error, sentence, by=lambda options=options: self.broker.call(

@@ -58,6 +58,8 @@ static Error check_trigger(World *w, const TaskSpec *s, size_t place)
         for (size_t i = 0; i < place; i++)
                 if (triggers_equal(trigger_of(s, i), t))
                         return ERROR_INVALID_ARGUMENT;
+        if (s->command && t->kind == TRIGGER_SOCKET_ACTIVITY)
+                return ERROR_TRIGGER_NOT_SUPPORTED;
         return ERROR_NONE;
 }
 

@@ -186,6 +186,8 @@ static TaskSpec random_spec(World *w, Trigger more[static TRIGGERS_MAX])
         if (rng_percent(&w->rng, 25)) {
                 s.command = true;
                 s.options = "command";
+                if (rng_percent(&w->rng, 3))
+                        s.trigger = (Trigger){ .kind = TRIGGER_SOCKET_ACTIVITY, .text = texts[0] };
                 if (!rng_percent(&w->rng, 2))
                         s.clsid = UUID_NULL;
         }
