@@ -169,6 +169,12 @@ static bool is_everything(const Details *details)
         return details->n == 1;
 }
 
+/* What a trigger of another kind left, that an update has replaced, is none. */
+static bool is_list(const Details *details)
+{
+        return details->n > 0 && details->data[details->n - 1] == '\0';
+}
+
 /*
  * The paths of both, each once. What gets too long, and what there is no memory for, is everything: a task then looks
  * at more than it needs, and at nothing less. NULL stands for everything that could not even be written down.
@@ -177,6 +183,8 @@ static Details *unite_paths(Details *old, Details *new)
 {
         Details *both;
 
+        if ((old && !is_list(old)) || (new && !is_list(new)))
+                return ref_details(new);
         if (!old || is_everything(old))
                 return ref_details(old);
         if (!new || is_everything(new) || old->n + new->n > FILES_DETAILS_MAX)

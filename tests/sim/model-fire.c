@@ -115,6 +115,10 @@ static void unite(MFiring *f, const Fire *fire)
 {
         const char *new = fire->details;
 
+        if (f->n_details > 0 && f->details[f->n_details - 1] != 0) {
+                put_details(f, fire);
+                return;
+        }
         if (f->n_details == 1 || f->n_details == 0)
                 return;
         if (fire->n_details == 1) {
