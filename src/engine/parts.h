@@ -95,8 +95,8 @@ const Trigger *trigger_more(const Engine *e, const Task *task, uint32_t *ret_n);
 Task *trigger_of_requests(const Engine *e, const Task *task);
 bool trigger_fires_by_itself(const Engine *e, const Task *task);
 Anchor trigger_anchor(const Engine *e, const Task *trigger);
-/* Of what is due first in a heap of timers: of several triggers of one task that at the first place. */
-uint32_t trigger_first_due(const Engine *e, const Heap *heap);
+/* Of the task of what is due first in a heap of timers: the trigger whose scheduled time is the first, 3.10. */
+uint32_t trigger_first_due(Engine *e, const Heap *heap);
 /* Whose trigger it is. */
 Task *trigger_task(const Engine *e, Task *trigger);
 Task *trigger_of_run(const Engine *e, const Run *run);
@@ -219,6 +219,8 @@ void timer_moved(void *userdata, uint32_t value, uint32_t position);
 void timer_arm(Engine *e, Task *task, uint64_t delay_usec);
 void timer_disarm(Engine *e, Task *task);
 Schedule timer_schedule(const Engine *e, const Task *task);
+/* Its first scheduled time that has not fired, on its own clock. */
+int64_t timer_next_usec(const Engine *e, const Task *trigger);
 /* Gives the task an anchor of now. */
 void timer_anchor_now(const Engine *e, Task *task);
 /* That of a registration, which has not fired. */

@@ -31,12 +31,21 @@ static uint64_t not_negative(int64_t boot_usec)
         return boot_usec > 0 ? (uint64_t)boot_usec : 0;
 }
 
+int64_t timer_next_usec(const Engine *e, const Task *trigger)
+{
+        Schedule schedule;
+
+        if (spec_is_calendar(trigger))
+                return (int64_t)MIN(dates_next_usec(e, trigger), (uint64_t)INT64_MAX);
+        schedule = timer_schedule(e, trigger);
+        return schedule_earliest(&schedule, 1);
+}
+
 static uint64_t key_of(void *userdata, uint32_t value)
 {
         Engine *e = userdata;
-        Schedule schedule = timer_schedule(e, task_get(e, value));
 
-        return not_negative(schedule_earliest(&schedule, 1));
+        return not_negative(timer_next_usec(e, task_get(e, value)));
 }
 
 /* A timer that was put off, because its firing could not be stored, is due when it was put off to. */

@@ -159,20 +159,31 @@ Task *trigger_of_kind(const Engine *e, const Task *task, uint8_t kind)
         return NULL;
 }
 
-uint32_t trigger_first_due(const Engine *e, const Heap *heap)
+uint32_t trigger_first_due(Engine *e, const Heap *heap)
 {
         const Task *top = task_get(e, heap->values[0]);
-        const Task *task = trigger_task(e, task_get(e, heap->values[0]));
+        const Task *task = trigger_task(e, task_get(e, heap->values[0])), *first = NULL;
         bool calendar = spec_is_calendar(top);
+        uint64_t now = calendar ? e->now.real_usec : e->now.boot_usec;
+        int64_t first_usec = INT64_MAX;
 
+        if (trigger_count(e, task) == 1)
+                return top->index;
+        /* The keys may be those of moments to which they were put off, or from before the wall clock was set. */
         for (uint32_t i = 0; i < trigger_count(e, task); i++) {
                 const Task *trigger = trigger_get(e, task, i);
+                int64_t at;
 
-                if (spec_is_timer(trigger) && spec_is_calendar(trigger) == calendar && trigger->timer != HEAP_NONE &&
-                    heap->keys[trigger->timer] == heap->keys[0])
-                        return trigger->index;
+                if (!spec_is_timer(trigger) || spec_is_calendar(trigger) != calendar || trigger->timer == HEAP_NONE ||
+                    heap->keys[trigger->timer] > now)
+                        continue;
+                at = timer_next_usec(e, trigger);
+                if (!first || at < first_usec) {
+                        first = trigger;
+                        first_usec = at;
+                }
         }
-        return top->index;
+        return first ? first->index : top->index;
 }
 
 void trigger_arm_all(Engine *e, Task *task)

@@ -334,32 +334,35 @@ static void due_period(World *w, const Due *d)
         }
 }
 
-/* When it is due, on its own clock; USEC_INFINITY: not yet. */
-static uint64_t due_at(World *w, const MTask *t, size_t place)
+#define NOT_DUE INT64_MAX
+
+/* The first of its scheduled times that is due, on its own clock, whatever it was put off to. */
+static int64_t due_at(World *w, const MTask *t, size_t place)
 {
         const Trigger *trigger = trigger_of(&t->spec, place);
         const MTrigger *state = &t->triggers[place];
-        uint64_t at;
+        int64_t at;
 
         if (!timer_armed(w->model, t, place) || w->now.boot_usec < state->hold_boot)
-                return USEC_INFINITY;
+                return NOT_DUE;
         if (is_calendar(trigger)) {
-                at = calendar_next_real(w, t, place);
-                return at <= w->now.real_usec ? at : USEC_INFINITY;
+                uint64_t real = calendar_next_real(w, t, place);
+
+                return real <= w->now.real_usec ? (int64_t)real : NOT_DUE;
         }
-        at = MAX(state->base + (int64_t)trigger->period_usec, (int64_t)state->hold_boot);
-        return at <= w->now.boot_usec ? at : USEC_INFINITY;
+        at = state->base + (int64_t)trigger->period_usec;
+        return at <= (int64_t)w->now.boot_usec ? at : NOT_DUE;
 }
 
 /* 3.10: one after the other as they are due; those of the calendar after the others. */
 static bool fire_next(World *w, MTask *t, bool calendar)
 {
-        uint64_t first = USEC_INFINITY;
+        int64_t first = NOT_DUE;
         Due d = { .task = t };
 
         for (size_t i = 0; i <= t->spec.n_more; i++) {
                 const Trigger *trigger = trigger_of(&t->spec, i);
-                uint64_t at = is_calendar(trigger) == calendar ? due_at(w, t, i) : USEC_INFINITY;
+                int64_t at = is_calendar(trigger) == calendar ? due_at(w, t, i) : NOT_DUE;
 
                 if (at >= first)
                         continue;
@@ -368,7 +371,7 @@ static bool fire_next(World *w, MTask *t, bool calendar)
                 d.trigger = trigger;
                 d.state = &t->triggers[i];
         }
-        if (first == USEC_INFINITY)
+        if (first == NOT_DUE)
                 return false;
         if (calendar)
                 due_calendar(w, &d);
