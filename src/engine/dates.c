@@ -241,6 +241,10 @@ static void fire_task(Engine *e, Task *task)
         const Zone *zone;
         Calendar calendar;
 
+        if (trigger_is_spent(e, trigger_task(e, task))) {
+                timer_disarm(e, task);
+                return;
+        }
         if (find(e, spec_trigger_text(task), &calendar, &zone))
                 fire_due(e, task, &calendar, zone);
         timer_fired(e, task);

@@ -344,7 +344,7 @@ void firing_event(Engine *e, Task *trigger, Details *details)
         else if (args.accepted == ACCEPTED_NOT_QUOTA)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_QUOTA);
         if (trigger->one_shot)
-                trigger_disarm_all(e, task);
+                trigger_rest_all(e, task);
 }
 
 /* The answer waits until the firing is stored or its server is being started, whichever comes first. */
@@ -408,7 +408,7 @@ void firing_request(Engine *e, const Event *event)
         if (!manual && args.accepted == ACCEPTED_QUEUED) {
                 timer_anchor_now(e, trigger);
                 if (trigger->one_shot)
-                        trigger_disarm_all(e, task);
+                        trigger_rest_all(e, task);
         }
         firing_unref_details(firing.details);
         answer_request(e, event, &args);

@@ -105,6 +105,8 @@ Task *trigger_of_kind(const Engine *e, const Task *task, uint8_t kind);
 /* Arms the timers that are not armed. */
 void trigger_arm_all(Engine *e, Task *task);
 void trigger_disarm_all(Engine *e, Task *task);
+/* A spent task: what is put off stays so, in case that the firing which spent it is forgotten. */
+void trigger_rest_all(Engine *e, Task *task);
 void trigger_enter(Engine *e, Task *task);
 void trigger_deaf_all(Engine *e, Task *task);
 void trigger_unref_topics(Engine *e, Task *task);
@@ -218,6 +220,8 @@ void timer_moved(void *userdata, uint32_t value, uint32_t position);
 /* Here, and in dates.c, a task is one of the triggers of a task. */
 void timer_arm(Engine *e, Task *task, uint64_t delay_usec);
 void timer_disarm(Engine *e, Task *task);
+/* Disarms it unless it is put off. */
+void timer_rest(Engine *e, Task *trigger);
 Schedule timer_schedule(const Engine *e, const Task *task);
 /* Its first scheduled time that has not fired, on its own clock. */
 int64_t timer_next_usec(const Engine *e, const Task *trigger);

@@ -9,7 +9,7 @@ static bool is_listed(const Task *task)
         return task && task->state != TASK_REGISTERING && task->state < _TASK_STATE_MAX;
 }
 
-static TriggerInfo trigger_info(const Engine *e, const Task *trigger)
+static TriggerInfo trigger_info(const Engine *e, const Task *trigger, bool spent)
 {
         TriggerInfo info = {
                 .anchor = trigger_anchor(e, trigger),
@@ -19,7 +19,7 @@ static TriggerInfo trigger_info(const Engine *e, const Task *trigger)
         };
         Schedule schedule;
 
-        if (!spec_is_timer(trigger) || trigger->timer == HEAP_NONE)
+        if (spent || !spec_is_timer(trigger) || trigger->timer == HEAP_NONE)
                 return info;
         if (spec_is_calendar(trigger)) {
                 info.next_real_usec = dates_next_usec(e, trigger);
@@ -35,6 +35,7 @@ static void fill_info(const Engine *e, const Task *task, TaskInfo *ret_info)
 {
         const Extra *extra = task_extra(e, task);
         const Package *package = task_package(e, task);
+        bool spent = trigger_is_spent(e, task);
         uint64_t last_fired = 0;
 
         *ret_info = (TaskInfo){
@@ -48,7 +49,7 @@ static void fill_info(const Engine *e, const Task *task, TaskInfo *ret_info)
         for (uint32_t i = 0; i < trigger_count(e, task); i++) {
                 const Task *trigger = trigger_get(e, task, i);
 
-                ret_info->triggers[i] = trigger_info(e, trigger);
+                ret_info->triggers[i] = trigger_info(e, trigger, spent);
                 last_fired = MAX(last_fired, trigger->anchor_real_usec);
         }
         ret_info->last_fired_real_usec = task->last_number > 0 ? last_fired : 0;

@@ -71,11 +71,25 @@ void timer_disarm(Engine *e, Task *task)
         heap_remove(&e->timers, task->timer);
 }
 
+static bool is_put_off(const Engine *e, const Task *trigger)
+{
+        bool calendar = spec_is_calendar(trigger);
+        uint64_t key = (calendar ? &e->dates : &e->timers)->keys[trigger->timer];
+
+        return key > (calendar ? e->now.real_usec : e->now.boot_usec) && (int64_t)key > timer_next_usec(e, trigger);
+}
+
+void timer_rest(Engine *e, Task *trigger)
+{
+        if (spec_is_timer(trigger) && trigger->timer != HEAP_NONE && !is_put_off(e, trigger))
+                timer_disarm(e, trigger);
+}
+
 void timer_arm(Engine *e, Task *task, uint64_t delay_usec)
 {
         uint64_t key;
 
-        if (trigger_is_spent(e, trigger_task(e, task))) {
+        if (delay_usec == 0 && trigger_is_spent(e, trigger_task(e, task))) {
                 timer_disarm(e, task);
                 return;
         }
@@ -195,7 +209,7 @@ void timer_fired(Engine *e, Task *trigger)
         if (task->state != TASK_REGISTERED && task->state != TASK_UPDATING)
                 timer_disarm(e, trigger);
         else if (trigger_is_spent(e, task))
-                trigger_disarm_all(e, task);
+                trigger_rest_all(e, task);
         else
                 timer_arm(e, trigger, 0);
 }
@@ -237,6 +251,10 @@ static void fire_task(Engine *e, Task *task)
         /* What another trigger of the task was due for may come between. */
         bool several = trigger_count(e, trigger_task(e, task)) > 1;
 
+        if (trigger_is_spent(e, trigger_task(e, task))) {
+                timer_disarm(e, task);
+                return;
+        }
         if (due.k_due > 0 && trigger_task(e, task)->skip_next) {
                 /* What is due behind that time is another piece of work. */
                 move_anchor(e, task, &schedule, 1);

@@ -202,6 +202,12 @@ void trigger_disarm_all(Engine *e, Task *task)
                 timer_disarm(e, trigger_get(e, task, i));
 }
 
+void trigger_rest_all(Engine *e, Task *task)
+{
+        for (uint32_t i = 0; i < trigger_count(e, task); i++)
+                timer_rest(e, trigger_get(e, task, i));
+}
+
 void trigger_enter(Engine *e, Task *task)
 {
         for (uint32_t i = 0; i < trigger_count(e, task); i++) {

@@ -54,11 +54,27 @@ static void wake_for_timer(const MTrigger *t, const Trigger *trigger, Wake *boot
         must_wake(boot, "timer", MAX(earliest, (int64_t)t->hold_boot), MAX(latest, (int64_t)t->hold_boot));
 }
 
+/* One that is put off may be kept so, and looked at, while the firing that spent its task is under way. */
+static bool may_be_put_off(Model *m, const MTask *t, size_t place)
+{
+        return !t->forgotten && is_timer(trigger_of(&t->spec, place)) && t->triggers[place].hold_boot > 0 &&
+                is_spent(m, t);
+}
+
 static void wake_for_timers(Model *m, const MTask *t, Wake *boot)
 {
-        for (size_t i = 0; i <= t->spec.n_more; i++)
-                if (timer_armed(m, t, i) && !is_calendar(trigger_of(&t->spec, i)))
-                        wake_for_timer(&t->triggers[i], trigger_of(&t->spec, i), boot);
+        for (size_t i = 0; i <= t->spec.n_more; i++) {
+                const Trigger *trigger = trigger_of(&t->spec, i);
+                const MTrigger *state = &t->triggers[i];
+
+                if (is_calendar(trigger))
+                        continue;
+                if (timer_armed(m, t, i))
+                        wake_for_timer(state, trigger, boot);
+                else if (may_be_put_off(m, t, i))
+                        may_wake(boot, "timer that is put off",
+                                 MAX(state->base + (int64_t)trigger->period_usec, (int64_t)state->hold_boot));
+        }
 }
 
 static void wake_boot(World *w, Wake *boot)
@@ -112,9 +128,14 @@ static void wake_real(World *w, Wake *real)
         for (size_t i = 0; i < m->n_tasks; i++) {
                 const MTask *t = m->tasks[i];
 
-                for (size_t k = 0; k <= t->spec.n_more; k++)
-                        if (timer_armed(m, t, k) && is_calendar(trigger_of(&t->spec, k)))
+                for (size_t k = 0; k <= t->spec.n_more; k++) {
+                        if (!is_calendar(trigger_of(&t->spec, k)))
+                                continue;
+                        if (timer_armed(m, t, k))
                                 wake_for_calendar(w, t, k, real);
+                        else if (may_be_put_off(m, t, k))
+                                may_wake(real, "calendar that is put off", calendar_next_real(w, t, k));
+                }
         }
 }
 

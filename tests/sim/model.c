@@ -336,8 +336,10 @@ static void judge_clock(World *w, const Event *e)
         w->model->derived = w->now;
         for (size_t i = 0; i < w->model->n_tasks; i++)
                 for (size_t k = 0; k < TRIGGERS_MAX; k++) {
-                        w->model->tasks[i]->triggers[k].hold_boot = 0;
-                        model_derive(w, &w->model->tasks[i]->triggers[k]);
+                        MTrigger *trigger = &w->model->tasks[i]->triggers[k];
+
+                        trigger->hold_boot = MIN(trigger->hold_boot, HOLD_OVER);
+                        model_derive(w, trigger);
                         model_derive(w, &w->model->tasks[i]->new_triggers[k]);
                 }
 }
@@ -349,7 +351,7 @@ static void judge_zone(World *w, const Event *e)
 
                 for (size_t k = 0; k <= t->spec.n_more; k++)
                         if (is_calendar(trigger_of(&t->spec, k)))
-                                t->triggers[k].hold_boot = 0;
+                                t->triggers[k].hold_boot = MIN(t->triggers[k].hold_boot, HOLD_OVER);
         }
 }
 

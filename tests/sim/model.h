@@ -30,6 +30,9 @@ typedef struct MClass {
         uint64_t low, high;       /* it backs off until some moment between these */
 } MClass;
 
+/* Of one that was put off until the clock was set, or its zone: long ago. */
+#define HOLD_OVER UINT64_C(1)
+
 /* What belongs to one trigger of a task. */
 typedef struct MTrigger {
         int64_t base;             /* the anchor on the boot clock of this boot */

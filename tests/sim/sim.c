@@ -108,8 +108,8 @@ static double test_scale(void)
 
 /* Seeds that have failed once, beyond those that are played anyway. They say less when the dice have changed since. */
 static const uint64_t kept[] = {
-        16935, 21344, 47178, 48690, 52374, 53713, 60591, 61402, 69136, 70725, 73497, 111951, 129805, 132533, 136199,
-        151397, 157871, 159243, 180488, 180793, 180854, 188133, 192978,
+        16935, 21344, 47178, 48690, 52374, 53713, 60591, 61402, 69136, 70725, 73497, 99151, 111951,
+        129805, 132533, 136199, 151397, 157871, 159243, 180488, 180793, 180854, 188133, 192978,
 };
 
 static unsigned play_kept(const Options *o)
