@@ -29,6 +29,8 @@ LOG_LINES = 80
 # What repeats until a race would have shown itself (suite once) and the tests of the source tree itself (suite house)
 # run in the first stage only.
 ONCE = ('once', 'house')
+# The engine has no thread and asks nobody who it is: without the simulator where that is what a stage looks for.
+ONCE_OR_PURE = (*ONCE, 'sim')
 # --long multiplies the counts of all tests that repeat, and a test may take so much longer.
 LONG_FACTOR = 10
 # Tests wait for disks and timers more than they compute.
@@ -80,13 +82,14 @@ STAGES = [
           patience=4, reports='ASAN_OPTIONS',
           env={'ASAN_OPTIONS': 'allocator_may_return_null=1:strict_string_checks=1:detect_stack_use_after_return=1',
                'UBSAN_OPTIONS': 'print_stacktrace=1', 'BGTASK_TEST_SCALE': '0.1'}),
-    Stage('tsan', 'thread sanitizer', 'tsan', setup=[*SANITIZED, '-Db_sanitize=thread'], patience=4,
+    Stage('tsan', 'thread sanitizer', 'tsan', setup=[*SANITIZED, '-Db_sanitize=thread'],
+          without=ONCE_OR_PURE, patience=4,
           reports='TSAN_OPTIONS',
           env={'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1', 'BGTASK_TEST_SCALE': '0.1'}),
     Stage('valgrind', 'unit tests in valgrind', 'gcc', env={'BGTASK_TEST_SCALE': '0.1'}, only='unit',
           without=(*ONCE, 'processes'), patience=10, test=['--wrapper', VALGRIND]),
     Stage('user', 'every short test as an ordinary user', 'user', setup=['-Doptimization=0', '-Dwerror=false'],
-          as_user=True),
+          without=ONCE_OR_PURE, as_user=True),
 ]
 
 
