@@ -193,6 +193,27 @@ typedef enum ApplicationTriggerResult {
         ApplicationTriggerResult_UnknownError = 3
 } ApplicationTriggerResult;
 
+typedef enum MediaProcessingTriggerResult {
+        MediaProcessingTriggerResult_Allowed = 0,
+        MediaProcessingTriggerResult_CurrentlyRunning = 1,
+        MediaProcessingTriggerResult_DisabledByPolicy = 2,
+        MediaProcessingTriggerResult_UnknownError = 3
+} MediaProcessingTriggerResult;
+
+typedef enum DeviceTriggerResult {
+        DeviceTriggerResult_Allowed = 0,
+        DeviceTriggerResult_DeniedByUser = 1,
+        DeviceTriggerResult_DeniedBySystem = 2,
+        DeviceTriggerResult_LowBattery = 3
+} DeviceTriggerResult;
+
+typedef enum ToastHistoryChangedType {
+        ToastHistoryChangedType_Cleared = 0,
+        ToastHistoryChangedType_Removed = 1,
+        ToastHistoryChangedType_Expired = 2,
+        ToastHistoryChangedType_Added = 3
+} ToastHistoryChangedType;
+
 typedef enum AlarmAccessStatus {
         AlarmAccessStatus_Unspecified = 0,
         AlarmAccessStatus_AllowedWithWakeupCapability = 1,

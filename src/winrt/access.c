@@ -32,7 +32,7 @@ static STDMETHODIMP request_access(void *self, IAsyncOperation_BackgroundAccessS
         BackgroundAccessStatus status = BackgroundAccessStatus_Unspecified;
         HRESULT hr = get_status(self, &status);
 
-        return async_new_access(hr, status, ret_operation);
+        return async_new(ASYNC_ACCESS, hr, (int)status, ret_operation);
 }
 
 static STDMETHODIMP request_access_for(IBackgroundExecutionManagerStatics *self, HSTRING application,
@@ -63,9 +63,9 @@ static STDMETHODIMP request_kind(void *self, BackgroundAccessRequestKind kind, H
             kind != BackgroundAccessRequestKind_AllowedSubjectToSystemPolicy)
                 return E_INVALIDARG;
         hr = get_status(self, &status);
-        return async_new_boolean(hr, status == BackgroundAccessStatus_AlwaysAllowed ||
-                                 (status == BackgroundAccessStatus_AllowedSubjectToSystemPolicy &&
-                                  kind == BackgroundAccessRequestKind_AllowedSubjectToSystemPolicy), ret_operation);
+        return async_new(ASYNC_BOOLEAN, hr, status == BackgroundAccessStatus_AlwaysAllowed ||
+                         (status == BackgroundAccessStatus_AllowedSubjectToSystemPolicy &&
+                          kind == BackgroundAccessRequestKind_AllowedSubjectToSystemPolicy), ret_operation);
 }
 
 static STDMETHODIMP get_current_cost(IBackgroundWorkCostStatics *self, BackgroundWorkCostValue *ret_value)
@@ -130,7 +130,7 @@ static STDMETHODIMP request_alarm(IAlarmApplicationManagerStatics *self,
         AlarmAccessStatus status = AlarmAccessStatus_Unspecified;
         HRESULT hr = get_alarm_status(self, &status);
 
-        return async_new_alarm(hr, status, ret_operation);
+        return async_new(ASYNC_ALARM, hr, (int)status, ret_operation);
 }
 
 static const IBackgroundExecutionManagerStaticsVtbl manager = {

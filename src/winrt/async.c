@@ -2,6 +2,8 @@
 
 #include "winrt/async.h"
 
+#include <assert.h>
+
 typedef struct Operation {
         Object object;
         UINT32 id;
@@ -151,28 +153,43 @@ static const IAsyncInfoVtbl info_vtable = {
         .Cancel = cancel, .Close = close_it,
 };
 
-#define OPERATION_CLASS(type, get_results, text)                                                                \
+#define VTABLE(type, get_results)                                                                               \
         static const IAsyncOperation_##type##Vtbl type##_vtable = {                                             \
                 INSPECTABLE_SLOTS, .put_Completed = (void *)put_completed,                                      \
                 .get_Completed = (void *)get_completed, .GetResults = (void *)get_results,                      \
-        };                                                                                                      \
-        static const Class type##_class = {                                                                     \
+        }
+
+VTABLE(ApplicationTriggerResult, get_number);
+VTABLE(MediaProcessingTriggerResult, get_number);
+VTABLE(DeviceTriggerResult, get_number);
+VTABLE(BackgroundAccessStatus, get_number);
+VTABLE(AlarmAccessStatus, get_number);
+VTABLE(boolean, get_boolean);
+VTABLE(DeviceConnectionChangeTrigger, get_object);
+VTABLE(GattServiceProviderTriggerResult, get_object);
+
+#define BACKGROUND u"Windows.ApplicationModel.Background."
+#define CLASS(kind, type, text)                                                                                 \
+        [kind] = {                                                                                              \
                 .name = u"Windows.Foundation.IAsyncOperation`1<" text u">", .size = sizeof(Operation),          \
                 .done = operation_done,                                                                         \
                 .faces = { { &IID_IAsyncOperation_##type, &type##_vtable, NULL },                               \
                            { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
         }
 
-OPERATION_CLASS(ApplicationTriggerResult, get_number, u"Windows.ApplicationModel.Background.ApplicationTriggerResult");
-OPERATION_CLASS(BackgroundAccessStatus, get_number, u"Windows.ApplicationModel.Background.BackgroundAccessStatus");
-OPERATION_CLASS(AlarmAccessStatus, get_number, u"Windows.ApplicationModel.Background.AlarmAccessStatus");
-OPERATION_CLASS(DeviceConnectionChangeTrigger, get_object,
-                u"Windows.ApplicationModel.Background.DeviceConnectionChangeTrigger");
-OPERATION_CLASS(GattServiceProviderTriggerResult, get_object,
-                u"Windows.ApplicationModel.Background.GattServiceProviderTriggerResult");
-OPERATION_CLASS(boolean, get_boolean, u"Boolean");
+static const Class classes[] = {
+        CLASS(ASYNC_APPLICATION, ApplicationTriggerResult, BACKGROUND u"ApplicationTriggerResult"),
+        CLASS(ASYNC_MEDIA, MediaProcessingTriggerResult, BACKGROUND u"MediaProcessingTriggerResult"),
+        CLASS(ASYNC_DEVICE, DeviceTriggerResult, BACKGROUND u"DeviceTriggerResult"),
+        CLASS(ASYNC_ACCESS, BackgroundAccessStatus, BACKGROUND u"BackgroundAccessStatus"),
+        CLASS(ASYNC_ALARM, AlarmAccessStatus, BACKGROUND u"AlarmAccessStatus"),
+        CLASS(ASYNC_BOOLEAN, boolean, u"Boolean"),
+        CLASS(ASYNC_CONNECTION, DeviceConnectionChangeTrigger, BACKGROUND u"DeviceConnectionChangeTrigger"),
+        CLASS(ASYNC_PROVIDER, GattServiceProviderTriggerResult, BACKGROUND u"GattServiceProviderTriggerResult"),
+};
+static_assert(ELEMENTSOF(classes) == ASYNC_X_MAX, "every operation has a class");
 
-static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *ret)
+HRESULT async_new(AsyncKind kind, HRESULT hr, int result, void *ret)
 {
         void **ret_operation = ret;
         Operation *operation;
@@ -180,7 +197,7 @@ static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        operation = (Operation *)object_new(class_);
+        operation = (Operation *)object_new(&classes[kind]);
         if (!operation)
                 return E_OUTOFMEMORY;
         operation->id = atomic_fetch_add(&last_id, 1) + 1;
@@ -190,47 +207,13 @@ static HRESULT operation_new(const Class *class_, HRESULT hr, int result, void *
         return S_OK;
 }
 
-HRESULT async_new_request(HRESULT hr, ApplicationTriggerResult result,
-                          IAsyncOperation_ApplicationTriggerResult **ret_operation)
+HRESULT async_new_object(AsyncKind kind, HRESULT hr, void *result, void *ret)
 {
-        return operation_new(&ApplicationTriggerResult_class, hr, result, ret_operation);
-}
-
-HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
-                         IAsyncOperation_BackgroundAccessStatus **ret_operation)
-{
-        return operation_new(&BackgroundAccessStatus_class, hr, result, ret_operation);
-}
-
-HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation)
-{
-        return operation_new(&AlarmAccessStatus_class, hr, result, ret_operation);
-}
-
-static HRESULT object_operation_new(const Class *class_, HRESULT hr, IUnknown *result, void *ret)
-{
-        HRESULT made = operation_new(class_, hr, 0, ret);
+        HRESULT made = async_new(kind, hr, 0, ret);
 
         if (SUCCEEDED(made))
                 operation_of(*(void **)ret)->object_result = result;
         else if (result)
-                IUnknown_Release(result);
+                IUnknown_Release((IUnknown *)result);
         return made;
-}
-
-HRESULT async_new_device_connection(HRESULT hr, IUnknown *result,
-                                    IAsyncOperation_DeviceConnectionChangeTrigger **ret_operation)
-{
-        return object_operation_new(&DeviceConnectionChangeTrigger_class, hr, result, ret_operation);
-}
-
-HRESULT async_new_provider(HRESULT hr, IUnknown *result,
-                           IAsyncOperation_GattServiceProviderTriggerResult **ret_operation)
-{
-        return object_operation_new(&GattServiceProviderTriggerResult_class, hr, result, ret_operation);
-}
-
-HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation)
-{
-        return operation_new(&boolean_class, hr, result, ret_operation);
 }

@@ -8,14 +8,20 @@
 
 #include "winrt/object.h"
 
-HRESULT async_new_request(HRESULT hr, ApplicationTriggerResult result,
-                          IAsyncOperation_ApplicationTriggerResult **ret_operation);
-HRESULT async_new_access(HRESULT hr, BackgroundAccessStatus result,
-                         IAsyncOperation_BackgroundAccessStatus **ret_operation);
-HRESULT async_new_alarm(HRESULT hr, AlarmAccessStatus result, IAsyncOperation_AlarmAccessStatus **ret_operation);
-/* Take the reference to the result, which is NULL if hr failed, in any case. */
-HRESULT async_new_device_connection(HRESULT hr, IUnknown *result,
-                                    IAsyncOperation_DeviceConnectionChangeTrigger **ret_operation);
-HRESULT async_new_provider(HRESULT hr, IUnknown *result,
-                           IAsyncOperation_GattServiceProviderTriggerResult **ret_operation);
-HRESULT async_new_boolean(HRESULT hr, boolean result, IAsyncOperation_boolean **ret_operation);
+/* What an operation results in. */
+typedef enum AsyncKind {
+        ASYNC_APPLICATION, /* numbers */
+        ASYNC_MEDIA,
+        ASYNC_DEVICE,
+        ASYNC_ACCESS,
+        ASYNC_ALARM,
+        ASYNC_BOOLEAN,
+        ASYNC_CONNECTION, /* objects */
+        ASYNC_PROVIDER,
+        ASYNC_X_MAX
+} AsyncKind;
+
+/* *ret is set to the IAsyncOperation. E_POINTER if ret is NULL. */
+HRESULT async_new(AsyncKind kind, HRESULT hr, int result, void *ret);
+/* Takes the reference to the result, the interface that the operation names, in any case; NULL if hr failed. */
+HRESULT async_new_object(AsyncKind kind, HRESULT hr, void *result, void *ret);

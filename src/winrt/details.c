@@ -1,59 +1,193 @@
 /* SPDX-License-Identifier: MIT */
 
+/* A class for each trigger that tells something; what several tell alike, the same function reads. */
+
 #include "winrt/details.h"
 
 #include <string.h>
 
 #include "winrt/valueset.h"
 
+/* What details_pass_on() makes of details. */
+#define PASSED_KIND "winrt.trigger"
+#define PASSED_RECORD "winrt.details"
+
 typedef struct Details {
         Object object;
-        IPropertySet *arguments;
+        bgt_record *record; /* what the broker told */
+        int kind;           /* of the trigger */
 } Details;
+
+static Details *details_of(void *self)
+{
+        return (Details *)object_of(self);
+}
 
 static void details_done(Object *object)
 {
-        if (((Details *)object)->arguments)
-                IPropertySet_Release(((Details *)object)->arguments);
+        bgt_record_unref(((Details *)object)->record);
 }
 
-static STDMETHODIMP get_arguments(IApplicationTriggerDetails *self, IPropertySet **ret_value)
+/* All of what was told, as a set. */
+static STDMETHODIMP get_set(void *self, IPropertySet **ret_value)
 {
-        Details *details = (Details *)object_of(self);
+        return ret_value ? valueset_from_record(details_of(self)->record, ret_value) : E_POINTER;
+}
 
+static HRESULT get_text(void *self, const char *key, HSTRING *ret_value)
+{
+        return ret_value ? string_from_utf8(bgt_record_string(details_of(self)->record, key) ?: "", ret_value) :
+                E_POINTER;
+}
+
+static STDMETHODIMP get_device_id(void *self, HSTRING *ret_value)
+{
+        return get_text(self, "device-id", ret_value);
+}
+
+static STDMETHODIMP get_device_arguments(void *self, HSTRING *ret_value)
+{
+        return get_text(self, "arguments", ret_value);
+}
+
+static STDMETHODIMP get_expected_duration(IDeviceServicingDetails *self, TimeSpan *ret_value)
+{
         if (!ret_value)
                 return E_POINTER;
-        IPropertySet_AddRef(details->arguments);
-        *ret_value = details->arguments;
+        ret_value->Duration = (INT64)bgt_record_uint(details_of(self)->record, "expected-duration", 0) * 10;
         return S_OK;
 }
 
-static const IApplicationTriggerDetailsVtbl vtable = { INSPECTABLE_SLOTS, .get_Arguments = get_arguments };
-static const Class details_class = {
-        .name = u"Windows.ApplicationModel.Background.ApplicationTriggerDetails", .size = sizeof(Details),
-        .done = details_done, .faces = { { &IID_IApplicationTriggerDetails, &vtable, NULL } },
+/* The newest of a list of what has happened, "" where it is empty. */
+static const char *newest(const Details *details, const char *key)
+{
+        size_t n = 0;
+        const char *const *all = bgt_record_strings(details->record, key, &n);
+
+        return n > 0 ? all[n - 1] : "";
+}
+
+static STDMETHODIMP get_toast_argument(IToastNotificationActionTriggerDetail *self, HSTRING *ret_value)
+{
+        return ret_value ? string_from_utf8(newest(details_of(self), "actions"), ret_value) : E_POINTER;
+}
+
+static STDMETHODIMP get_change_type(IToastNotificationHistoryChangedTriggerDetail *self,
+                                    ToastHistoryChangedType *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = strcmp(newest(details_of(self), "reasons"), "expired") == 0 ? ToastHistoryChangedType_Expired :
+                ToastHistoryChangedType_Removed;
+        return S_OK;
+}
+
+/* The desktop has no collections. */
+static STDMETHODIMP get_collection_id(IToastNotificationHistoryChangedTriggerDetail2 *self, HSTRING *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        return S_OK;
+}
+
+static const IApplicationTriggerDetailsVtbl application_vtable = {
+        INSPECTABLE_SLOTS, .get_Arguments = (void *)get_set,
+};
+static const IMediaProcessingTriggerDetailsVtbl media_vtable = {
+        INSPECTABLE_SLOTS, .get_Arguments = (void *)get_set,
+};
+static const IDeviceUseDetailsVtbl use_vtable = {
+        INSPECTABLE_SLOTS, .get_DeviceId = (void *)get_device_id, .get_Arguments = (void *)get_device_arguments,
+};
+static const IDeviceServicingDetailsVtbl servicing_vtable = {
+        INSPECTABLE_SLOTS, .get_DeviceId = (void *)get_device_id, .get_Arguments = (void *)get_device_arguments,
+        .get_ExpectedDuration = get_expected_duration,
+};
+static const IToastNotificationActionTriggerDetailVtbl toast_action_vtable = {
+        INSPECTABLE_SLOTS, .get_Argument = get_toast_argument, .get_UserInput = (void *)get_set,
+};
+static const IToastNotificationHistoryChangedTriggerDetailVtbl toast_history_vtable = {
+        INSPECTABLE_SLOTS, .get_ChangeType = get_change_type,
+};
+static const IToastNotificationHistoryChangedTriggerDetail2Vtbl toast_history2_vtable = {
+        INSPECTABLE_SLOTS, .get_CollectionId = get_collection_id,
 };
 
-/* System and time triggers tell nothing on Windows either. */
+#define CLASS(text, ...) \
+        { .name = u"Windows." text, .size = sizeof(Details), .done = details_done, .faces = { __VA_ARGS__ } }
+
+static const struct {
+        int kind;
+        Class class_;
+} classes[] = {
+        { BGT_TRIGGER_APPLICATION, CLASS(u"ApplicationModel.Background.ApplicationTriggerDetails",
+                                         { &IID_IApplicationTriggerDetails, &application_vtable, NULL }) },
+        { BGT_TRIGGER_MEDIA_PROCESSING, CLASS(u"Media.MediaProcessingTriggerDetails",
+                                              { &IID_IMediaProcessingTriggerDetails, &media_vtable, NULL }) },
+        { BGT_TRIGGER_DEVICE_USE, CLASS(u"Devices.Background.DeviceUseDetails",
+                                        { &IID_IDeviceUseDetails, &use_vtable, NULL }) },
+        { BGT_TRIGGER_DEVICE_SERVICING, CLASS(u"Devices.Background.DeviceServicingDetails",
+                                              { &IID_IDeviceServicingDetails, &servicing_vtable, NULL }) },
+        { BGT_TRIGGER_TOAST_ACTION,
+          CLASS(u"UI.Notifications.ToastNotificationActionTriggerDetail",
+                { &IID_IToastNotificationActionTriggerDetail, &toast_action_vtable, NULL }) },
+        { BGT_TRIGGER_TOAST_HISTORY_CHANGED,
+          CLASS(u"UI.Notifications.ToastNotificationHistoryChangedTriggerDetail",
+                { &IID_IToastNotificationHistoryChangedTriggerDetail, &toast_history_vtable, NULL },
+                { &IID_IToastNotificationHistoryChangedTriggerDetail2, &toast_history2_vtable, NULL }) },
+};
+
+static const Class *class_of(int kind)
+{
+        for (size_t i = 0; i < ELEMENTSOF(classes); i++)
+                if (classes[i].kind == kind)
+                        return &classes[i].class_;
+        return NULL;
+}
+
 HRESULT details_new(bgt_instance *instance, IInspectable **ret)
 {
         const char *by = bgt_record_string(bgt_instance_firing(instance), "fired-by");
-        const bgt_record *arguments = bgt_record_record(bgt_instance_details(instance), DETAILS_ARGUMENTS);
+        const bgt_record *record = bgt_instance_details(instance);
+        int kind = bgt_trigger_kind(bgt_registration_trigger(bgt_instance_task(instance)));
         Details *details;
-        HRESULT hr;
 
         *ret = NULL;
-        if (!arguments && by && strcmp(by, "request") == 0)
-                arguments = bgt_instance_details(instance);
-        if (!arguments)
+        if (by && strcmp(by, "manual") == 0)
                 return S_OK;
-        details = (Details *)object_new(&details_class);
+        if (kind == BGT_TRIGGER_CUSTOM_SYSTEM_EVENT) {
+                kind = (int)bgt_record_uint(record, PASSED_KIND, 0);
+                record = bgt_record_record(record, PASSED_RECORD);
+        }
+        if (!class_of(kind))
+                return S_OK;
+        details = (Details *)object_new(class_of(kind));
         if (!details)
                 return E_OUTOFMEMORY;
-        hr = valueset_from_record(arguments, &details->arguments);
-        if (FAILED(hr))
-                object_unref(&details->object);
-        else
-                *ret = object_face(&details->object, 0);
-        return hr;
+        /* A record is counted, and this one does not change any more. */
+        details->record = bgt_record_ref((bgt_record *)record);
+        details->kind = kind;
+        *ret = object_face(&details->object, 0);
+        return S_OK;
+}
+
+HRESULT details_pass_on(IInspectable *told, bgt_record **ret)
+{
+        const Details *details = NULL;
+        bgt_record *record;
+
+        *ret = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(classes) && !details; i++)
+                details = (Details *)object_of_class(told, &classes[i].class_);
+        if (!details)
+                return S_OK;
+        record = bgt_record_new();
+        if (!record || bgt_record_set_uint(record, PASSED_KIND, (uint64_t)details->kind) < 0 ||
+            bgt_record_set_record(record, PASSED_RECORD, details->record) < 0) {
+                bgt_record_unref(record);
+                return E_OUTOFMEMORY;
+        }
+        *ret = record;
+        return S_OK;
 }

@@ -5,8 +5,10 @@
 
 #include "winrt/object.h"
 
-/* The arguments of an instance that another one passed its own on to: see remote.c. */
-#define DETAILS_ARGUMENTS "winrt.arguments"
-
-/* NULL where the trigger tells nothing. */
+/* NULL where the trigger tells nothing, and of a run that no trigger has fired. */
 HRESULT details_new(bgt_instance *instance, IInspectable **ret);
+/*
+ * What was told (NULL: nothing) as the details of an event: an instance that a task with a CustomSystemEventTrigger
+ * gets of it is told the same. *ret is NULL if there is nothing to be told.
+ */
+HRESULT details_pass_on(IInspectable *told, bgt_record **ret);

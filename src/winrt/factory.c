@@ -4,9 +4,10 @@
 
 #include <assert.h>
 
-static const FactoryInfo *const lists[] = { value_factories, builder_factories, registration_factories,
-                                            group_factories, refused_factories, access_factories,
-                                            property_factories, valueset_factories, appdata_factories };
+static const FactoryInfo *const lists[] = { value_factories, request_factories, builder_factories,
+                                            registration_factories, group_factories, refused_factories,
+                                            access_factories, property_factories, valueset_factories,
+                                            appdata_factories };
 
 #define FACTORIES_MAX 96
 

@@ -14,8 +14,8 @@ struct FactoryInfo {
         HRESULT (*activate)(const FactoryInfo *info, IInspectable **ret_instance);
 };
 
-extern const FactoryInfo value_factories[], builder_factories[], registration_factories[], group_factories[],
-        refused_factories[], access_factories[], property_factories[], valueset_factories[],
+extern const FactoryInfo value_factories[], request_factories[], builder_factories[], registration_factories[],
+        group_factories[], refused_factories[], access_factories[], property_factories[], valueset_factories[],
         appdata_factories[];
 
 /* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */

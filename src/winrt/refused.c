@@ -4,9 +4,8 @@
 
 #include "winrt/async.h"
 #include "winrt/factory.h"
-#include "winrt/value.h"
+#include "winrt/trigger.h"
 
-#define BACKGROUND u"Windows.ApplicationModel.Background."
 /* The longest interface of a trigger has fewer methods. */
 #define SILENT_METHODS 24
 
@@ -39,7 +38,6 @@ static const ISocketActivityTriggerVtbl socket_vtable = {
         INSPECTABLE_SLOTS, .get_IsWakeFromLowPowerSupported = get_is_wake_supported,
 };
 
-#define TRIGGER_FACE { &IID_IBackgroundTrigger, &value_plain_vtable, NULL }
 #define PLAIN { TRIGGER_FACE }
 #define OWN(interface) { { &IID_##interface, &silent, NULL }, TRIGGER_FACE }
 #define OWN_TWICE(interface) \
@@ -147,8 +145,6 @@ FACTORY_VTABLE(ISensorDataThresholdTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISmartCardTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(ISmsMessageReceivedTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(IStorageLibraryChangeTrackerTriggerFactory, Create, create_of_pointer);
-FACTORY_VTABLE(IToastNotificationActionTriggerFactory, Create, create_of_pointer);
-FACTORY_VTABLE(IToastNotificationHistoryChangedTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(IUserNotificationChangedTriggerFactory, Create, create_of_number);
 
 /* Those that an operation makes. */
@@ -162,7 +158,7 @@ static STDMETHODIMP from_id(IDeviceConnectionChangeTriggerStatics *self, HSTRING
         if (!ret_operation)
                 return E_POINTER;
         hr = make(&device_connection, &trigger);
-        return async_new_device_connection(hr, trigger, ret_operation);
+        return async_new_object(ASYNC_CONNECTION, hr, trigger, ret_operation);
 }
 
 static STDMETHODIMP create_provider(IGattServiceProviderTriggerStatics *self, HSTRING id, GUID service,
@@ -232,7 +228,8 @@ static STDMETHODIMP create_provider(IGattServiceProviderTriggerStatics *self, HS
                         hr = E_OUTOFMEMORY;
                 }
         }
-        return async_new_provider(hr, result ? object_face(&result->object, 0) : NULL, ret_operation);
+        return async_new_object(ASYNC_PROVIDER, hr, result ? object_face(&result->object, 0) : NULL,
+                                ret_operation);
 }
 
 #define NONE { { NULL, NULL, NULL } }

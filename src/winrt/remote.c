@@ -3,8 +3,8 @@
 /*
  * Classes of the package that this process does not serve itself. Their only interface that crosses processes is
  * IBackgroundTask: its Run is carried by the broker, as the run of a task of its own that is gone when it has ended.
- * The server gets an instance of its own; its progress, and the cancellation and arguments of the instance that Run
- * was called with, are passed on.
+ * The server gets an instance of its own; its progress, and the cancellation and trigger details of the instance that
+ * Run was called with, are passed on.
  */
 
 #include <errno.h>
@@ -16,7 +16,6 @@
 #include "winrt/class-object.h"
 #include "winrt/details.h"
 #include "winrt/package.h"
-#include "winrt/valueset.h"
 
 #define TASK_NAME "CoCreateInstance"
 #define EVENT_PREFIX "bgtask.winrt."
@@ -109,37 +108,16 @@ static HRESULT wait_for_end(Carried *carried)
         return r < 0 ? hresult_last() : args_hresult(carried->result);
 }
 
-/* What the instance tells of its trigger, under a name of ours. */
 static HRESULT collect_details(IBackgroundTaskInstance *instance, bgt_record **ret)
 {
-        IApplicationTriggerDetails *details = NULL;
-        bgt_record *record = NULL, *arguments = NULL;
-        IInspectable *object = NULL;
-        IPropertySet *set = NULL;
-        HRESULT hr = IBackgroundTaskInstance_get_TriggerDetails(instance, &object);
+        IInspectable *told = NULL;
+        HRESULT hr = IBackgroundTaskInstance_get_TriggerDetails(instance, &told);
 
         *ret = NULL;
-        if (SUCCEEDED(hr) && object &&
-            SUCCEEDED(IInspectable_QueryInterface(object, &IID_IApplicationTriggerDetails, (void **)&details))) {
-                hr = IApplicationTriggerDetails_get_Arguments(details, &set);
-                if (SUCCEEDED(hr))
-                        hr = valueset_to_record(set, &arguments);
-        }
-        if (SUCCEEDED(hr) && arguments) {
-                record = bgt_record_new();
-                if (!record || bgt_record_set_record(record, DETAILS_ARGUMENTS, arguments) < 0)
-                        hr = E_OUTOFMEMORY;
-        }
         if (SUCCEEDED(hr))
-                *ret = TAKE_PTR(record);
-        bgt_record_unref(record);
-        bgt_record_unref(arguments);
-        if (set)
-                IPropertySet_Release(set);
-        if (details)
-                IApplicationTriggerDetails_Release(details);
-        if (object)
-                IInspectable_Release(object);
+                hr = details_pass_on(told, ret);
+        if (told)
+                IInspectable_Release(told);
         return hr;
 }
 

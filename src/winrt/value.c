@@ -4,32 +4,19 @@
 
 #include <string.h>
 
-#include "winrt/async.h"
 #include "winrt/factory.h"
-#include "winrt/valueset.h"
-
-#define BACKGROUND u"Windows.ApplicationModel.Background."
-
-typedef struct Trigger {
-        Object object;
-        bgt_trigger *trigger;
-} Trigger;
+#include "winrt/trigger.h"
 
 typedef struct Condition {
         Object object;
         SystemConditionType type;
 } Condition;
 
-const IInspectableVtbl value_plain_vtable = { INSPECTABLE_SLOTS };
+const IInspectableVtbl trigger_plain_vtable = { INSPECTABLE_SLOTS };
 
-static void trigger_done(Object *object)
+void trigger_done(Object *object)
 {
         bgt_trigger_unref(((Trigger *)object)->trigger);
-}
-
-static bgt_trigger *trigger_of(void *self)
-{
-        return ((Trigger *)object_of(self))->trigger;
 }
 
 static STDMETHODIMP get_one_shot(void *self, boolean *ret_value)
@@ -72,35 +59,6 @@ static STDMETHODIMP get_recurrence(ICustomSystemEventTrigger *self, CustomSystem
         return S_OK;
 }
 
-/* Arguments that cannot be told are refused at once. */
-static STDMETHODIMP request_with(IApplicationTrigger *self, IPropertySet *arguments,
-                                 IAsyncOperation_ApplicationTriggerResult **ret_operation)
-{
-        int result = BGT_REQUEST_UNKNOWN_ERROR;
-        bgt_record *record;
-        HRESULT hr;
-
-        if (!ret_operation)
-                return E_POINTER;
-        *ret_operation = NULL;
-        hr = valueset_to_record(arguments, &record);
-        if (FAILED(hr))
-                return hr;
-        hr = hresult_from(bgt_trigger_request(trigger_of(self), record, &result));
-        bgt_record_unref(record);
-        return async_new_request(hr, (ApplicationTriggerResult)result, ret_operation);
-}
-
-static STDMETHODIMP request(IApplicationTrigger *self, IAsyncOperation_ApplicationTriggerResult **ret_operation)
-{
-        return request_with(self, NULL, ret_operation);
-}
-
-static const IApplicationTriggerVtbl application_vtable = {
-        INSPECTABLE_SLOTS,
-        .RequestAsync = request,
-        .RequestAsyncWithArguments = request_with,
-};
 static const ITimeTriggerVtbl time_vtable = {
         INSPECTABLE_SLOTS,
         .get_FreshnessTime = (void *)get_freshness_time,
@@ -122,18 +80,18 @@ static const ICustomSystemEventTriggerVtbl custom_vtable = {
         .get_Recurrence = get_recurrence,
 };
 
-#define TRIGGER_CLASS(text, iid, vtable)                                                                        \
-        { .name = BACKGROUND text, .size = sizeof(Trigger), .done = trigger_done,  \
-          .faces = { { &iid, &vtable, NULL }, { &IID_IBackgroundTrigger, &value_plain_vtable, NULL } } }
-
-static const Class time_class = TRIGGER_CLASS(u"TimeTrigger", IID_ITimeTrigger, time_vtable);
-static const Class maintenance_class =
-        TRIGGER_CLASS(u"MaintenanceTrigger", IID_IMaintenanceTrigger, maintenance_vtable);
-static const Class system_class = TRIGGER_CLASS(u"SystemTrigger", IID_ISystemTrigger, system_vtable);
-static const Class application_class =
-        TRIGGER_CLASS(u"ApplicationTrigger", IID_IApplicationTrigger, application_vtable);
-static const Class custom_class =
-        TRIGGER_CLASS(u"CustomSystemEventTrigger", IID_ICustomSystemEventTrigger, custom_vtable);
+static const Class time_class = TRIGGER_CLASS(u"TimeTrigger", { &IID_ITimeTrigger, &time_vtable, NULL },
+                                              TRIGGER_FACE);
+static const Class maintenance_class = TRIGGER_CLASS(u"MaintenanceTrigger",
+                                                     { &IID_IMaintenanceTrigger, &maintenance_vtable, NULL },
+                                                     TRIGGER_FACE);
+static const Class system_class = TRIGGER_CLASS(u"SystemTrigger", { &IID_ISystemTrigger, &system_vtable, NULL },
+                                                TRIGGER_FACE);
+static const Class custom_class = TRIGGER_CLASS(u"CustomSystemEventTrigger",
+                                                { &IID_ICustomSystemEventTrigger, &custom_vtable, NULL },
+                                                TRIGGER_FACE);
+static const Class toast_action_class = TRIGGER_CLASS(u"ToastNotificationActionTrigger", TRIGGER_FACE);
+static const Class toast_history_class = TRIGGER_CLASS(u"ToastNotificationHistoryChangedTrigger", TRIGGER_FACE);
 
 static const struct {
         int kind;
@@ -142,35 +100,51 @@ static const struct {
         { BGT_TRIGGER_TIME, &time_class },
         { BGT_TRIGGER_MAINTENANCE, &maintenance_class },
         { BGT_TRIGGER_SYSTEM, &system_class },
-        { BGT_TRIGGER_APPLICATION, &application_class },
+        { BGT_TRIGGER_APPLICATION, &trigger_application },
         { BGT_TRIGGER_CUSTOM_SYSTEM_EVENT, &custom_class },
+        { BGT_TRIGGER_MEDIA_PROCESSING, &trigger_media_processing },
+        { BGT_TRIGGER_DEVICE_USE, &trigger_device_use },
+        { BGT_TRIGGER_DEVICE_SERVICING, &trigger_device_servicing },
+        { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
+        { BGT_TRIGGER_TOAST_HISTORY_CHANGED, &toast_history_class },
 };
 
-/* Takes the reference to the trigger, in any case. */
-static HRESULT wrap(bgt_trigger *trigger, size_t face, void *ret)
+static const Class *class_of(const bgt_trigger *trigger)
 {
-        void **ret_face = ret;
-        Trigger *object = NULL;
-
-        for (size_t i = 0; i < ELEMENTSOF(kinds) && trigger && !object; i++)
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (kinds[i].kind == bgt_trigger_kind(trigger))
-                        object = (Trigger *)object_new(kinds[i].class_);
+                        return kinds[i].class_;
+        return NULL;
+}
+
+HRESULT trigger_wrap(bgt_trigger *trigger, void *ret)
+{
+        Trigger *object = trigger ? (Trigger *)object_new(class_of(trigger)) : NULL;
+
+        *(void **)ret = NULL;
         if (!object) {
                 bgt_trigger_unref(trigger);
                 return E_OUTOFMEMORY;
         }
         object->trigger = trigger;
-        *ret_face = object_face(&object->object, face);
+        *(void **)ret = object_face(&object->object, 0);
         return S_OK;
 }
 
 HRESULT value_wrap_trigger(bgt_trigger *trigger, IBackgroundTrigger **ret)
 {
+        IInspectable *made;
+        HRESULT hr;
+
         *ret = NULL;
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                if (kinds[i].kind == bgt_trigger_kind(trigger))
-                        return wrap(bgt_trigger_ref(trigger), 1, ret);
-        return S_OK;
+        if (!class_of(trigger))
+                return S_OK;
+        hr = trigger_wrap(bgt_trigger_ref(trigger), &made);
+        if (SUCCEEDED(hr)) {
+                hr = IInspectable_QueryInterface(made, &IID_IBackgroundTrigger, (void **)ret);
+                IInspectable_Release(made);
+        }
+        return hr;
 }
 
 bgt_trigger *value_trigger(IBackgroundTrigger *trigger)
@@ -187,24 +161,19 @@ bgt_trigger *value_trigger(IBackgroundTrigger *trigger)
 static STDMETHODIMP create_time(ITimeTriggerFactory *self, UINT32 minutes, boolean one_shot,
                                 ITimeTrigger **ret_trigger)
 {
-        return ret_trigger ? wrap(bgt_trigger_time(minutes, one_shot), 0, ret_trigger) : E_POINTER;
+        return ret_trigger ? trigger_wrap(bgt_trigger_time(minutes, one_shot), ret_trigger) : E_POINTER;
 }
 
 static STDMETHODIMP create_maintenance(IMaintenanceTriggerFactory *self, UINT32 minutes, boolean one_shot,
                                        IMaintenanceTrigger **ret_trigger)
 {
-        return ret_trigger ? wrap(bgt_trigger_maintenance(minutes, one_shot), 0, ret_trigger) : E_POINTER;
+        return ret_trigger ? trigger_wrap(bgt_trigger_maintenance(minutes, one_shot), ret_trigger) : E_POINTER;
 }
 
 static STDMETHODIMP create_system(ISystemTriggerFactory *self, SystemTriggerType type, boolean one_shot,
                                   ISystemTrigger **ret_trigger)
 {
-        return ret_trigger ? wrap(bgt_trigger_system((int)type, one_shot), 0, ret_trigger) : E_POINTER;
-}
-
-static HRESULT activate_application(const FactoryInfo *info, IInspectable **ret_instance)
-{
-        return wrap(bgt_trigger_application(), 0, ret_instance);
+        return ret_trigger ? trigger_wrap(bgt_trigger_system((int)type, one_shot), ret_trigger) : E_POINTER;
 }
 
 static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRING id,
@@ -223,9 +192,32 @@ static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRIN
         if (recurrence != CustomSystemEventTriggerRecurrence_Once &&
             recurrence != CustomSystemEventTriggerRecurrence_Always)
                 return E_INVALIDARG;
-        return wrap(recurrence == CustomSystemEventTriggerRecurrence_Once
-                            ? bgt_trigger_custom_system_event_per_boot(text)
-                            : bgt_trigger_custom_system_event(text, false), 0, ret_trigger);
+        return trigger_wrap(recurrence == CustomSystemEventTriggerRecurrence_Once
+                                    ? bgt_trigger_custom_system_event_per_boot(text)
+                                    : bgt_trigger_custom_system_event(text, false), ret_trigger);
+}
+
+/* Whichever app a notification is of: the desktop tells of all of them. */
+static HRESULT activate_toast_action(const FactoryInfo *info, IInspectable **ret_instance)
+{
+        return trigger_wrap(bgt_trigger_toast_action(NULL, false), ret_instance);
+}
+
+static HRESULT activate_toast_history(const FactoryInfo *info, IInspectable **ret_instance)
+{
+        return trigger_wrap(bgt_trigger_toast_history_changed(false), ret_instance);
+}
+
+static STDMETHODIMP create_toast_action(IToastNotificationActionTriggerFactory *self, HSTRING application,
+                                        IBackgroundTrigger **ret_trigger)
+{
+        return ret_trigger ? activate_toast_action(NULL, (IInspectable **)ret_trigger) : E_POINTER;
+}
+
+static STDMETHODIMP create_toast_history(IToastNotificationHistoryChangedTriggerFactory *self, HSTRING application,
+                                         IBackgroundTrigger **ret_trigger)
+{
+        return ret_trigger ? activate_toast_history(NULL, (IInspectable **)ret_trigger) : E_POINTER;
 }
 
 static STDMETHODIMP get_condition_type(ISystemCondition *self, SystemConditionType *ret_value)
@@ -240,7 +232,7 @@ static const ISystemConditionVtbl condition_vtable = { INSPECTABLE_SLOTS, .get_C
 static const Class condition_class = {
         .name = u"Windows.ApplicationModel.Background.SystemCondition", .size = sizeof(Condition),
         .faces = { { &IID_ISystemCondition, &condition_vtable, NULL },
-                   { &IID_IBackgroundCondition, &value_plain_vtable, NULL } },
+                   { &IID_IBackgroundCondition, &trigger_plain_vtable, NULL } },
 };
 
 static STDMETHODIMP create_condition(ISystemConditionFactory *self, SystemConditionType type,
@@ -270,6 +262,12 @@ static const ITimeTriggerFactoryVtbl time_factory = { INSPECTABLE_SLOTS, .Create
 static const IMaintenanceTriggerFactoryVtbl maintenance_factory = { INSPECTABLE_SLOTS, .Create = create_maintenance };
 static const ISystemTriggerFactoryVtbl system_factory = { INSPECTABLE_SLOTS, .Create = create_system };
 static const ICustomSystemEventTriggerFactoryVtbl custom_factory = { INSPECTABLE_SLOTS, .Create = create_custom };
+static const IToastNotificationActionTriggerFactoryVtbl toast_action_factory = {
+        INSPECTABLE_SLOTS, .Create = create_toast_action,
+};
+static const IToastNotificationHistoryChangedTriggerFactoryVtbl toast_history_factory = {
+        INSPECTABLE_SLOTS, .Create = create_toast_history,
+};
 static const ISystemConditionFactoryVtbl condition_factory = { INSPECTABLE_SLOTS, .Create = create_condition };
 
 const FactoryInfo value_factories[] = {
@@ -277,7 +275,11 @@ const FactoryInfo value_factories[] = {
         { BACKGROUND u"MaintenanceTrigger",
           { { &IID_IMaintenanceTriggerFactory, &maintenance_factory, NULL } }, NULL },
         { BACKGROUND u"SystemTrigger", { { &IID_ISystemTriggerFactory, &system_factory, NULL } }, NULL },
-        { BACKGROUND u"ApplicationTrigger", { { NULL, NULL, NULL } }, activate_application },
+        { BACKGROUND u"ToastNotificationActionTrigger",
+          { { &IID_IToastNotificationActionTriggerFactory, &toast_action_factory, NULL } }, activate_toast_action },
+        { BACKGROUND u"ToastNotificationHistoryChangedTrigger",
+          { { &IID_IToastNotificationHistoryChangedTriggerFactory, &toast_history_factory, NULL } },
+          activate_toast_history },
         { BACKGROUND u"CustomSystemEventTrigger",
           { { &IID_ICustomSystemEventTriggerFactory, &custom_factory, NULL } }, NULL },
         { BACKGROUND u"SystemCondition", { { &IID_ISystemConditionFactory, &condition_factory, NULL } }, NULL },

@@ -5,8 +5,6 @@
 
 #include "winrt/object.h"
 
-extern const IInspectableVtbl value_plain_vtable;
-
 /* The trigger behind an interface pointer that a caller passed, borrowed; NULL if it is none of ours. */
 bgt_trigger *value_trigger(IBackgroundTrigger *trigger);
 /* Its condition, a BGT_CONDITION_x; -1 if it is none of ours. */

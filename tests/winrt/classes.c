@@ -55,6 +55,7 @@ MAKER(SmsMessageReceived, ISmsMessageReceivedTriggerFactory, Create, NULL);
 MAKER(StorageLibraryChangeTracker, IStorageLibraryChangeTrackerTriggerFactory, Create, NULL);
 MAKER(System, ISystemTriggerFactory, Create, SystemTriggerType_UserPresent, 0);
 MAKER(Time, ITimeTriggerFactory, Create, 15, 0);
+MAKER(ToastNotificationAction, IToastNotificationActionTriggerFactory, Create, STRING("application"));
 MAKER(UserNotificationChanged, IUserNotificationChangedTriggerFactory, Create, 0);
 MAKER(CustomSystemEvent, ICustomSystemEventTriggerFactory, Create, STRING("id"),
       CustomSystemEventTriggerRecurrence_Once);
@@ -138,8 +139,6 @@ static const ClassRow refused[] = {
         { u"" BACKGROUND "DeviceManufacturerNotificationTrigger",
           { &IID_IDeviceManufacturerNotificationTrigger,
             &IID_IBackgroundTrigger }, make_DeviceManufacturerNotification },
-        { u"" BACKGROUND "DeviceServicingTrigger", { &IID_IDeviceServicingTrigger, &IID_IBackgroundTrigger } },
-        { u"" BACKGROUND "DeviceUseTrigger", { &IID_IDeviceUseTrigger, &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "EmailStoreNotificationTrigger",
           { &IID_IEmailStoreNotificationTrigger, &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "GattCharacteristicNotificationTrigger",
@@ -147,7 +146,6 @@ static const ClassRow refused[] = {
             &IID_IBackgroundTrigger }, make_GattCharacteristicNotification },
         { u"" BACKGROUND "GeovisitTrigger", { &IID_IGeovisitTrigger, &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "LocationTrigger", { &IID_ILocationTrigger, &IID_IBackgroundTrigger }, make_Location },
-        { u"" BACKGROUND "MediaProcessingTrigger", { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "MobileBroadbandDeviceServiceNotificationTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "MobileBroadbandPcoDataChangeTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "MobileBroadbandPinLockStateChangeTrigger", { &IID_IBackgroundTrigger } },
@@ -174,8 +172,6 @@ static const ClassRow refused[] = {
         { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger",
           { &IID_IBackgroundTrigger }, make_StorageLibraryChangeTracker },
         { u"" BACKGROUND "TetheringEntitlementCheckTrigger", { &IID_IBackgroundTrigger } },
-        { u"" BACKGROUND "ToastNotificationActionTrigger", { &IID_IBackgroundTrigger } },
-        { u"" BACKGROUND "ToastNotificationHistoryChangedTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "UserNotificationChangedTrigger",
           { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
         { u"" BACKGROUND "WiFiOnDemandHotspotConnectTrigger", { &IID_IBackgroundTrigger } },
@@ -195,11 +191,17 @@ static const ClassRow others[] = {
         { u"" BACKGROUND "BackgroundTaskRegistrationGroup", { &IID_IBackgroundTaskRegistrationGroup }, make_group },
         { u"" BACKGROUND "CustomSystemEventTrigger",
           { &IID_ICustomSystemEventTrigger, &IID_IBackgroundTrigger }, make_CustomSystemEvent },
+        { u"" BACKGROUND "DeviceServicingTrigger", { &IID_IDeviceServicingTrigger, &IID_IBackgroundTrigger }, NULL },
+        { u"" BACKGROUND "DeviceUseTrigger", { &IID_IDeviceUseTrigger, &IID_IBackgroundTrigger }, NULL },
         { u"" BACKGROUND "MaintenanceTrigger",
           { &IID_IMaintenanceTrigger, &IID_IBackgroundTrigger }, make_Maintenance },
+        { u"" BACKGROUND "MediaProcessingTrigger",
+          { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger }, NULL },
         { u"" BACKGROUND "SystemCondition", { &IID_ISystemCondition, &IID_IBackgroundCondition }, make_condition },
         { u"" BACKGROUND "SystemTrigger", { &IID_ISystemTrigger, &IID_IBackgroundTrigger }, make_System },
         { u"" BACKGROUND "TimeTrigger", { &IID_ITimeTrigger, &IID_IBackgroundTrigger }, make_Time },
+        { u"" BACKGROUND "ToastNotificationActionTrigger", { &IID_IBackgroundTrigger }, make_ToastNotificationAction },
+        { u"" BACKGROUND "ToastNotificationHistoryChangedTrigger", { &IID_IBackgroundTrigger }, NULL },
         { NULL },
 };
 
@@ -318,10 +320,8 @@ static void factories_are_exact(void)
 
 /* What works by the list, and cannot be registered through Windows' classes here; docs/winrt.md says why. */
 static const char *const no_way[] = {
-        "DeviceConnectionChangeTrigger", "DeviceServicingTrigger", "DeviceUseTrigger", "DeviceWatcherTrigger",
-        "MediaProcessingTrigger", "SocketActivityTrigger", "StorageLibraryChangeTrackerTrigger",
-        "StorageLibraryContentChangedTrigger", "ToastNotificationActionTrigger",
-        "ToastNotificationHistoryChangedTrigger",
+        "DeviceConnectionChangeTrigger", "DeviceWatcherTrigger", "SocketActivityTrigger",
+        "StorageLibraryChangeTrackerTrigger", "StorageLibraryContentChangedTrigger",
 };
 
 typedef struct SupportedRow {
@@ -480,7 +480,7 @@ static void methods_of_triggers_without_meaning_are_not_implemented(void)
         IInspectable *made = NULL;
         void *operation = NULL;
 
-        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "MediaProcessingTrigger"), &made));
+        CHECK_OK(RoActivateInstance(STRING(BACKGROUND "GeovisitTrigger"), &made));
         vtable = (const void *)made->lpVtbl;
         CHECK(vtable->request(made, &operation) == E_NOTIMPL && !operation);
         IInspectable_Release(made);

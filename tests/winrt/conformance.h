@@ -25,7 +25,7 @@ typedef struct Row {
 } Row;
 
 extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[], group_rows[],
-        server_rows[], object_rows[], memory_rows[], confined_rows[];
+        server_rows[], trigger_rows[], object_rows[], memory_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -63,6 +63,8 @@ IPropertySet *new_set_of_all_types(void);
 void check_set_of_all_types(void *set);
 /* Registers the class of the package's server, and serves. */
 int serve(void);
+/* Registers a task of this trigger, fires it, and returns what its run was told of it: NULL if nothing. */
+IInspectable *see_details(IInspectable *trigger, void (*fire)(void *trigger));
 /* How many tasks there are. */
 UINT32 count_tasks(void);
 
@@ -92,6 +94,8 @@ void run_task(const char *name);
 void cancel_task(const char *name, int reason);
 void pause_task(const char *name);
 void set_on_ac_power(int on);
+/* As the desktop does it: the event of this id, with what a notification's trigger tells: "actions" or "reasons". */
+void tell_of_toast(const char *event, const char *list, const char *what);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);
 

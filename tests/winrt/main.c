@@ -142,13 +142,13 @@ static const Row stranger_rows[] = {
         { NULL },
 };
 
-#define ROWS_MAX 4
+#define ROWS_MAX 5
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, class_rows, stranger_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, group_rows, refused_rows },
-        [PLACE_SERVER] = { server_rows, object_rows, memory_rows },
+        [PLACE_SERVER] = { server_rows, trigger_rows, object_rows, memory_rows },
 };
 
 int main(int argc, char *argv[])

@@ -307,27 +307,44 @@ static void a_suspended_class_object_waits_to_be_resumed(void)
         clear(&scene);
 }
 
-/* An ApplicationTrigger that a task in a scene of its own is registered with. */
-static IApplicationTrigger *set_request_scene(Scene *scene)
+/* A scene whose task has this trigger. */
+static Scene set_scene_of(IInspectable *made)
 {
         IBackgroundTaskBuilder *builder = new_builder(STRING("Asked"), 0, 1);
         IBackgroundTaskRegistration *task = NULL;
-        IApplicationTrigger *application = NULL;
         IBackgroundTrigger *trigger = NULL;
         EventRegistrationToken token;
+        Scene scene = set_scene();
 
-        *scene = set_scene();
-        CHECK_OK(RoActivateInstance(STRING("Windows.ApplicationModel.Background.ApplicationTrigger"),
-                                    (IInspectable **)&application));
-        CHECK_OK(IApplicationTrigger_QueryInterface(application, &IID_IBackgroundTrigger, (void **)&trigger));
+        CHECK_OK(IInspectable_QueryInterface(made, &IID_IBackgroundTrigger, (void **)&trigger));
         CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
         IBackgroundTrigger_Release(trigger);
         CHECK_OK(IBackgroundTaskBuilder_Register(builder, &task));
         IBackgroundTaskBuilder_Release(builder);
-        CHECK_OK(IBackgroundTaskRegistration_Unregister(scene->task, 1));
-        IBackgroundTaskRegistration_Release(scene->task);
-        scene->task = task;
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(scene.task, 1));
+        IBackgroundTaskRegistration_Release(scene.task);
+        scene.task = task;
         CHECK_OK(IBackgroundTaskRegistration_add_Completed(task, &completed_handler, &token));
+        return scene;
+}
+
+IInspectable *see_details(IInspectable *trigger, void (*fire)(void *trigger))
+{
+        Scene scene = set_scene_of(trigger);
+
+        fire(trigger);
+        CHECK(gate_wait(&completed, 1));
+        clear(&scene);
+        return seen_details;
+}
+
+static IApplicationTrigger *set_request_scene(Scene *scene)
+{
+        IApplicationTrigger *application = NULL;
+
+        CHECK_OK(RoActivateInstance(STRING("Windows.ApplicationModel.Background.ApplicationTrigger"),
+                                    (IInspectable **)&application));
+        *scene = set_scene_of((IInspectable *)application);
         return application;
 }
 

@@ -68,6 +68,11 @@ void set_on_ac_power(int on)
         (void)ask("power", on ? "on" : "off");
 }
 
+void tell_of_toast(const char *event, const char *list, const char *what)
+{
+        (void)ask("toast", event);
+}
+
 int is_local_folder(HSTRING path)
 {
         return string_is(path, ask("folder", "?"));

@@ -86,6 +86,21 @@ void set_on_ac_power(int on)
         CHECK(bgt_test_set_condition(NULL, "OnACPower", on ? "true" : "false") == 0);
 }
 
+/* There is no desktop here: an event that passes on what its run was told. */
+void tell_of_toast(const char *event, const char *list, const char *what)
+{
+        bgt_record *details = bgt_record_new(), *told = bgt_record_new();
+
+        CHECK(bgt_record_set_strings(told, list, (const char *[]){ "other", what }, 2) == 0);
+        CHECK(bgt_record_set_uint(details, "winrt.trigger",
+                                  strcmp(list, "actions") == 0 ? BGT_TRIGGER_TOAST_ACTION :
+                                  BGT_TRIGGER_TOAST_HISTORY_CHANGED) == 0);
+        CHECK(bgt_record_set_record(details, "winrt.details", told) == 0);
+        CHECK(bgt_raise(NULL, event, details, NULL) == 0);
+        bgt_record_unref(details);
+        bgt_record_unref(told);
+}
+
 int is_local_folder(HSTRING path)
 {
         return string_is(path, bgt_local_folder(NULL));
