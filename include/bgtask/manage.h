@@ -48,10 +48,10 @@ int bgt_list_packages(bgt *b, bgt_list **ret);
  * name and group may be NULL: any; group "": only those in none. task:s, package:s, name:s,
  * trigger:r, triggers:R (further ones, if there are), conditions:S, clsid:s, group:s,
  * registered:u, paused:b, package-paused-since:u (if it
- * is), skip-next:b, state:s, pending:u, live:u, next-earliest:u, next-latest:u, last-fired:u, and
- * the options that were set: entry-point:s, cancel-on-condition-loss:b, network-requested:b,
- * overlap:s, catch-up:s, catch-up-window:u, rerun:s, retry-max:u, retry-backoff:u, time-limit:u,
- * expires:u, deadline:u.
+ * is), skip-next:b, state:s, pending:u, live:u, next-trigger:u (of several, which one comes next),
+ * next-earliest:u, next-latest:u, last-fired:u, and the options that were set: entry-point:s,
+ * cancel-on-condition-loss:b, network-requested:b, overlap:s, catch-up:s, catch-up-window:u, rerun:s,
+ * retry-max:u, retry-backoff:u, time-limit:u, expires:u, deadline:u.
  */
 int bgt_list_tasks(bgt *b, const char *package, const char *name, const char *group, bgt_list **ret);
 /*
@@ -64,12 +64,12 @@ int bgt_list_runs(bgt *b, const char *task, bgt_list **ret);
  * Ended runs, newest first; task NULL: all of the package. run:s, task:s, outcome:s, package:s,
  * name:s, text:s (the outcome as a sentence), reason:s, detail:s, result:i, accepted:u,
  * scheduled:u, first-scheduled:u, started:u, ended:u, count:u, attempts:u, progress:u, fired-by:s,
- * server:u.
+ * trigger-index:u, trigger-kind:s, server:u.
  */
 int bgt_list_history(bgt *b, const char *package, const char *task, bgt_list **ret);
 /*
  * Every reason why the task does not run now, or that it runs: code:s, text:s, since:u, remedy:s,
- * details:r.
+ * details:r (among others trigger-index:u and trigger-kind:s of the trigger that it is about).
  */
 int bgt_list_why(bgt *b, const char *task, bgt_list **ret);
 /*
@@ -196,8 +196,8 @@ int bgt_import_environment(bgt *b, const bgt_record *variables);
  * What will run in the next so many microseconds (100 days at most), and what will be held, if every run completes at
  * once: the broker's rules, run ahead. package and task may be NULL: all. levels may be NULL: a record of conditions
  * with "true", "false" or "unknown", taken instead of what they are now. limit: 1 to 1000 steps. steps:R (time:u,
- * task:s, package:s, name:s, what:s ("runs", "skipped", "held"), scheduled:u, count:u, reasons:S),
- * complete:b (none is left out).
+ * task:s, package:s, name:s, what:s ("runs", "skipped", "held"), scheduled:u, count:u, reasons:S, trigger-index:u,
+ * trigger-kind:s, trigger-text:s (if the task has several)), complete:b (none is left out).
  */
 int bgt_plan(bgt *b, uint64_t horizon_usec, const char *package, const char *task, const bgt_record *levels,
              uint32_t limit, bgt_record **ret);
@@ -218,6 +218,16 @@ int bgt_test_clock_get(bgt *b, uint64_t *ret_boot_usec, uint64_t *ret_mono_usec,
  * "unknown".
  */
 int bgt_test_set_condition(bgt *b, const char *condition, const char *level);
+/*
+ * Lets happen what a trigger of a task waits for, given by its TaskId and the trigger's place from 0
+ * (bgt_registration_trigger_at()): it fires, and so does every trigger of other tasks that waits for the same.
+ * Returns when what it fires has been started or latched. details may be NULL: what the run is to find, as far as its
+ * trigger has any: of a CustomSystemEventTrigger anything, of files paths:S, of devices actions:S, devices:S and
+ * nodes:S, of notifications notifications:S, and actions:S or reasons:S; without these everything may have changed.
+ * -ENOENT (no such task), -EINVAL (it has no such trigger, or one that fires by time, by a condition or on request:
+ * the sentence says what makes it), -EPERM (no test clock).
+ */
+int bgt_test_fire(bgt *b, const char *task, unsigned trigger, const bgt_record *details);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -340,8 +340,21 @@ const char *bgt_registration_name(const bgt_registration *task);
 const char *bgt_registration_package(const bgt_registration *task);
 /* TaskGroup: the id of its group, "" if it is in none. */
 const char *bgt_registration_group(const bgt_registration *task);
-/* Trigger; NULL if it is not known. */
+/*
+ * Trigger; the first of several. NULL if it is not known. The registration's, as long as that lives; any thread. Of
+ * bgt_instance_task(): the one that fired the run.
+ */
 bgt_trigger *bgt_registration_trigger(const bgt_registration *task);
+/*
+ * Ours: how many triggers the task has (bgt_builder_add_trigger()), as far as this registration knows: those that it
+ * was registered or found with. Of bgt_instance_task(): 1. Any thread.
+ */
+size_t bgt_registration_trigger_count(const bgt_registration *task);
+/*
+ * Ours: the trigger at this place, from 0: the trigger-index of bgt_instance_firing(), bgt_list_runs() and
+ * bgt_list_history(). NULL behind the last. The registration's, as long as that lives; any thread.
+ */
+bgt_trigger *bgt_registration_trigger_at(const bgt_registration *task, size_t place);
 
 /*
  * Unregister: the task is gone when this returns. cancel_running cancels its runs; else they may

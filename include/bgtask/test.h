@@ -14,7 +14,7 @@
  *      assert(strcmp(bgt_record_string(row, "outcome"), "completed") == 0);
  *
  * Besides what is here a test uses bgtask/manage.h: bgt_test_clock_advance(), _suspend() and _step(),
- * bgt_test_set_condition(), bgt_list_why(), bgt_list_log() and the rest, with NULL or with
+ * bgt_test_set_condition(), bgt_test_fire(), bgt_list_why(), bgt_list_log() and the rest, with NULL or with
  * bgt_test_broker_connection(). Conditions begin as unknown. What is said below of a process that
  * does not answer, and 5 s of grace after a cancellation, pass on the test clock too.
  *

@@ -180,7 +180,8 @@ typedef struct Why {
         uint8_t code;                      /* WHY_x */
         uint8_t condition;                 /* CONDITION_FALSE, _UNKNOWN */
         uint8_t detail;                    /* BACKING_OFF, QUARANTINED: DETAIL_x of the last failure */
-        uint8_t trigger;                   /* WAITING_FOR_TIME, WAITING_FOR_TRIGGER: which one, by its place */
+        bool of_trigger;                   /* it is about one of the task's triggers: one that waits, or has fired */
+        uint8_t trigger;                   /* the place of that */
         int32_t status;                    /* its status or errno */
         uint32_t count;                    /* failures in a row; a limit's value */
         uint32_t used;                     /* a limit's use */

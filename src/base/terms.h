@@ -39,6 +39,13 @@ static inline bool trigger_is_of_device(int kind)
         return kind == TRIGGER_DEVICE_USE || kind == TRIGGER_DEVICE_SERVICING;
 }
 
+/* Its text is one of base/device-watch.h. */
+static inline bool trigger_is_of_devices(int kind)
+{
+        return kind == TRIGGER_DEVICE_CONNECTION_CHANGE || kind == TRIGGER_DEVICE_WATCHER;
+}
+
+/* Its text is one of base/file-watch.h. */
 static inline bool trigger_is_files(int kind)
 {
         return kind == TRIGGER_STORAGE_CONTENT_CHANGED || kind == TRIGGER_STORAGE_CHANGE_TRACKER;

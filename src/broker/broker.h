@@ -322,7 +322,10 @@ void show_log_of_records(Broker *broker, Call *call, const StoreHistoryPage *rec
 void on_read_log(Call *call, Uuid task, const char *run, const char *cursor, uint32_t limit, void *userdata);
 void on_why(Call *call, Uuid task, void *userdata);
 void on_status(Call *call, void *userdata);
-#define WHY_SENTENCE_MAX 400
+#define TRIGGER_NAME_MAX 200
+/* "trigger 1, interval 30 min": which one of several, by its place; NULL: the task has no other. Else returns buf. */
+const char *broker_name_trigger(const TaskSpec *spec, uint32_t place, char buf[static TRIGGER_NAME_MAX]);
+#define WHY_SENTENCE_MAX 640
 /* A reason as a sentence, at this time. */
 void broker_why_sentence(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now,
                          char sentence[static WHY_SENTENCE_MAX]);

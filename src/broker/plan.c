@@ -45,6 +45,24 @@ static void push(Plan *plan, const Event *event)
                 plan->error = buffer_append(&plan->events, event, sizeof *event);
 }
 
+/* Which trigger it is that fires; a manual run that waits is of none. */
+static void put_trigger(Plan *plan, const RunInfo *run)
+{
+        char buf[TRIGGER_NAME_MAX];
+        const char *name = NULL;
+        TaskInfo task;
+
+        if (run->fired_by == FIRED_BY_MANUAL && run->count <= 1)
+                return;
+        writer_put_option_uint32(plan->w, "trigger-index", run->place);
+        writer_put_option_string(plan->w, "trigger-kind", term_name(TERM_TRIGGER, run->trigger.kind));
+        /* A one-shot that has been skipped is gone in the second engine, but not in the first. */
+        if (engine_get_task(plan->broker->engine, run->task, &task))
+                name = broker_name_trigger(&task.row.spec, run->place, buf);
+        if (name)
+                writer_put_option_string(plan->w, "trigger-text", name);
+}
+
 static void begin_step(Plan *plan, const char *what, const RunInfo *run)
 {
         char text[UUID_STRING_MAX];
@@ -62,6 +80,7 @@ static void begin_step(Plan *plan, const char *what, const RunInfo *run)
                 writer_put_option_uint64(w, "scheduled", run->scheduled_real_usec);
         if (run->count > 1)
                 writer_put_option_uint32(w, "count", run->count);
+        put_trigger(plan, run);
 }
 
 static void end_step(Plan *plan)
@@ -141,7 +160,8 @@ static void grant_run(Plan *plan, const Effect *effect)
 static void tell_skipped(Plan *plan, const RunRow *row)
 {
         const RunInfo run = { .task = row->task, .package = row->package, .name = row->name, .count = row->count,
-                              .scheduled_real_usec = row->scheduled_real_usec };
+                              .scheduled_real_usec = row->scheduled_real_usec, .place = row->trigger,
+                              .trigger.kind = row->trigger_kind, .fired_by = row->fired_by };
 
         if (row->detail != DETAIL_SKIPPED || !is_asked_for(plan, &run))
                 return;
@@ -273,6 +293,9 @@ static int restore_run(Plan *plan, const RunInfo *run)
                 .first_scheduled_real_usec = run->first_scheduled_real_usec,
                 .count = run->count,
                 .fired_by = run->fired_by,
+                .trigger = run->place,
+                .details = run->details,
+                .n_details = run->n_details,
         };
         Event event = event_of(plan, EVENT_RESTORE_PENDING);
 

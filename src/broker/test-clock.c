@@ -160,12 +160,66 @@ static void on_set_condition(Call *call, uint8_t condition, int level, void *use
         bus_reply_empty(call);
 }
 
+/* Why what a trigger waits for cannot be made to happen here; NULL: it can. */
+static const char *explain_no_event(const Trigger *trigger)
+{
+        if (trigger_is_requested(trigger->kind))
+                return "the task is to be requested";
+        if (trigger->period_usec > 0 || trigger->kind == TRIGGER_CALENDAR)
+                return "the clock is to be moved";
+        if (trigger->kind == TRIGGER_BOOT)
+                return "the broker is to be started in another boot";
+        if (trigger->kind == TRIGGER_LOGIN)
+                return "SessionConnected is to be set";
+        return NULL;
+}
+
+static void on_fire(Call *call, Uuid task, uint32_t place, const Buffer *details, const Buffer *entries,
+                    void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_RAISE, 0);
+        const Buffer *told;
+        TaskInfo info;
+        Trigger trigger;
+        const char *instead;
+
+        if (!engine_get_task(broker->engine, task, &info)) {
+                bus_reply_error(call, ERROR_NO_SUCH_TASK, NULL);
+                return;
+        }
+        if (place > info.row.spec.n_more) {
+                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "the task has no trigger %u; its last one is %u", place,
+                                info.row.spec.n_more);
+                return;
+        }
+        trigger = *spec_trigger(&info.row.spec, place);
+        instead = explain_no_event(&trigger);
+        if (instead) {
+                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "for %s %s", term_name(TERM_TRIGGER, trigger.kind),
+                                instead);
+                return;
+        }
+        told = trigger_collects(trigger.kind) ? entries : details;
+        event.raise.kind = trigger.kind;
+        event.raise.system_type = trigger.kind == TRIGGER_SYSTEM ? trigger.system_type : 0;
+        event.raise.text = trigger.text;
+        if (trigger.kind == TRIGGER_CUSTOM_SYSTEM_EVENT || told == entries) {
+                event.raise.details = told->data;
+                event.raise.n_details = told->size;
+        }
+        broker_feed(broker, &event);
+        broker_settle(broker);
+        bus_reply_empty(call);
+}
+
 void test_clock_set_handlers(BusHandlers *handlers)
 {
         handlers->clock_advance = on_advance;
         handlers->clock_step = on_step;
         handlers->clock_get = on_get;
         handlers->set_condition = on_set_condition;
+        handlers->fire = on_fire;
 }
 
 void test_clock_done(Broker *broker)

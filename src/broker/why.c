@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/duration.h"
 #include "broker/broker.h"
 
 typedef struct Reason {
@@ -30,19 +31,57 @@ static uint64_t to_real(const EngineTime *now, uint64_t boot_usec)
                                            : usec_sub(now->real_usec, now->boot_usec - boot_usec);
 }
 
-static void say_time(const Why *why, const EngineTime *now, Reason *reason)
+/* What a trigger waits for, as the first of several where it names more. */
+static void describe_trigger(const Trigger *trigger, char *buf, size_t size)
 {
-        char from[32], to[32];
+        const char *kind = term_name(TERM_TRIGGER, trigger->kind), *text = trigger->text ? trigger->text : "", *rest;
+        char period[40];
+
+        /* The text of files and devices begins with a line of options. */
+        if (trigger_is_files(trigger->kind) || trigger_is_of_devices(trigger->kind))
+                text += strcspn(text, "\n") + (strchr(text, '\n') != NULL);
+        rest = strchr(text, '\n');
+        if (trigger->period_usec > 0)
+                snprintf(buf, size, "%s %s", kind, format_duration(trigger->period_usec, period, sizeof period));
+        else if (trigger->kind == TRIGGER_SYSTEM)
+                snprintf(buf, size, "%s (%s)", kind, term_name(TERM_SYSTEM, trigger->system_type));
+        else
+                snprintf(buf, size, "%s%s%.*s%s", kind, *text ? " " : "", MIN((int)strcspn(text, "\n"), 120), text,
+                         rest && rest[1] ? " …" : "");
+}
+
+const char *broker_name_trigger(const TaskSpec *spec, uint32_t place, char buf[static TRIGGER_NAME_MAX])
+{
+        char described[TRIGGER_NAME_MAX - 32];
+
+        describe_trigger(spec_trigger(spec, place <= spec->n_more ? place : 0), described, sizeof described);
+        snprintf(buf, TRIGGER_NAME_MAX, "trigger %u, %s", (unsigned)place, described);
+        return spec->n_more > 0 ? buf : NULL;
+}
+
+/* That of several triggers which a reason speaks of. */
+static const char *trigger_name(const TaskInfo *task, const Why *why, char buf[static TRIGGER_NAME_MAX])
+{
+        return why->of_trigger ? broker_name_trigger(&task->row.spec, why->trigger, buf) : NULL;
+}
+
+static void say_time(const TaskInfo *task, const Why *why, const EngineTime *now, Reason *reason)
+{
+        char from[32], to[32], buf[TRIGGER_NAME_MAX], what[TRIGGER_NAME_MAX + 32] = "its time";
+        const char *name = trigger_name(task, why, buf);
+
+        if (name)
+                snprintf(what, sizeof what, "the time of its %s", name);
 
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait, or start it with 'bgtask run'");
         if (why->until_real_usec != USEC_INFINITY) {
                 format_time(why->until_real_usec, from, sizeof from);
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: %s", from);
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for %s: %s", what, from);
                 return;
         }
         if (why->until_boot_usec == USEC_INFINITY) {
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its calendar expression does not come again, or its "
-                         "time zone is not known");
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its %s does not come again, or its time zone is not "
+                         "known", name ? name : "calendar expression");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "install the package tzdata, or give it another "
                          "expression with --if-exists update");
                 return;
@@ -50,9 +89,9 @@ static void say_time(const Why *why, const EngineTime *now, Reason *reason)
         format_time(to_real(now, why->until_boot_usec), from, sizeof from);
         format_time(to_real(now, why->latest_boot_usec), to, sizeof to);
         if (why->latest_boot_usec > why->until_boot_usec)
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: between %s and %s", from, to);
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for %s: between %s and %s", what, from, to);
         else
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for its time: %s", from);
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for %s: %s", what, from);
 }
 
 static void say_trigger(Broker *broker, const TaskInfo *task, const Why *why, Reason *reason)
@@ -61,30 +100,36 @@ static void say_trigger(Broker *broker, const TaskInfo *task, const Why *why, Re
         const char *problem = broker->sensors && trigger->text
                                       ? sensors_get_problem(broker->sensors, trigger->kind, trigger->text)
                                       : NULL;
-        const char *kind = term_name(TERM_TRIGGER, trigger->kind);
-        const char *type = trigger->kind == TRIGGER_SYSTEM ? term_name(TERM_SYSTEM, trigger->system_type) : NULL;
+        char described[TRIGGER_NAME_MAX], number[16] = "";
 
-        snprintf(reason->sentence, WHY_SENTENCE_MAX, "its trigger has not fired: %s%s%s%s%s%s", kind,
-                 type ? " (" : "", type ? type : "", type ? ")" : "", problem ? "; " : "", problem ? problem : "");
+        describe_trigger(trigger, described, sizeof described);
+        if (task->row.spec.n_more > 0)
+                snprintf(number, sizeof number, " %u", why->trigger);
+        snprintf(reason->sentence, WHY_SENTENCE_MAX, "its trigger%s has not fired: %s%s%s", number, described,
+                 problem ? "; " : "", problem ? problem : "");
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
                  trigger_is_requested(trigger->kind) ? "the app requests it; 'bgtask run' starts it by hand"
                                                       : "wait for the event, or start it with 'bgtask run'");
 }
 
-static void say_condition(Broker *broker, const Why *why, const EngineTime *now, Reason *reason)
+static void say_condition(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now, Reason *reason)
 {
+        char buf[TRIGGER_NAME_MAX], what[TRIGGER_NAME_MAX + 8] = "it";
+        const char *trigger = trigger_name(task, why, buf);
         const char *name = term_name(TERM_CONDITION, why->condition);
         SensorReading reading;
         const char *words = broker_sensors_get(broker, why->condition, &reading) ? reading.words : "";
 
+        if (trigger)
+                snprintf(what, sizeof what, "its %s,", trigger);
         if (why->code == WHY_CONDITION_FALSE) {
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it has fired and is held: the condition %s is false%s%s",
-                         name, words[0] ? ": " : "", words);
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "%s has fired and is held: the condition %s is false%s%s",
+                         what, name, words[0] ? ": " : "", words);
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "it runs as soon as %s is true; 'bgtask run' does not wait",
                          name);
         } else {
                 snprintf(reason->sentence, WHY_SENTENCE_MAX,
-                         "it has fired and is held: whether %s is true is not known: %s", name,
+                         "%s has fired and is held: whether %s is true is not known: %s", what, name,
                          words[0] ? words : "nothing on this machine says so");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "register it without %s, or start it with 'bgtask run'",
                          name);
@@ -116,7 +161,7 @@ static void say_failure(const Why *why, const EngineTime *now, Reason *reason)
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "see 'bgtask log'; 'bgtask run' tries at once");
 }
 
-static void say_live(Broker *broker, const Why *why, Reason *reason)
+static void say_live(const TaskInfo *task, const Why *why, Reason *reason)
 {
         static const char *const verbs[] = {
                 [WHY_STARTING] = "it is being started",
@@ -125,7 +170,11 @@ static void say_live(Broker *broker, const Why *why, Reason *reason)
                 [WHY_UNCONFIRMED] = "it ran when the broker was started again, and its server is not heard of yet",
         };
 
-        snprintf(reason->sentence, WHY_SENTENCE_MAX, "%s", verbs[why->code]);
+        char buf[TRIGGER_NAME_MAX];
+        const char *name = trigger_name(task, why, buf);
+
+        snprintf(reason->sentence, WHY_SENTENCE_MAX, "%s%s%s", verbs[why->code], name ? ", fired by its " : "",
+                 name ? name : "");
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
                  why->code == WHY_RUNNING ? "see 'bgtask watch'; 'bgtask cancel' ends it"
                                           : "wait a moment; it always ends within its limits");
@@ -137,14 +186,14 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
 
         switch (why->code) {
         case WHY_WAITING_FOR_TIME:
-                say_time(why, now, reason);
+                say_time(task, why, now, reason);
                 return;
         case WHY_WAITING_FOR_TRIGGER:
                 say_trigger(broker, task, why, reason);
                 return;
         case WHY_CONDITION_FALSE:
         case WHY_CONDITION_UNKNOWN:
-                say_condition(broker, why, now, reason);
+                say_condition(broker, task, why, now, reason);
                 return;
         case WHY_QUARANTINED:
         case WHY_BACKING_OFF:
@@ -154,7 +203,7 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
         case WHY_RUNNING:
         case WHY_STOPPING:
         case WHY_UNCONFIRMED:
-                say_live(broker, why, reason);
+                say_live(task, why, reason);
                 return;
         case WHY_CLASS_MISSING:
                 broker_package_explain_class(broker, task->row.spec.package, task->row.spec.clsid, reason->sentence,
@@ -178,7 +227,8 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                          "resume it with 'bgtask resume --package %s', or run it once with 'bgtask run'",
                          task->row.spec.package);
         } else if (why->code == WHY_SKIP_NEXT) {
-                snprintf(reason->sentence, WHY_SENTENCE_MAX, "the next time that its trigger fires is skipped");
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "the next time that %s fires is skipped",
+                         task->row.spec.n_more > 0 ? "one of its triggers" : "its trigger");
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "'bgtask skip --undo' has it run all the same");
         } else if (why->code == WHY_WAITING_FOR_RETRY) {
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "its last attempt failed; the next is at %s", until);
@@ -209,8 +259,9 @@ void broker_why_sentence(Broker *broker, const TaskInfo *task, const Why *why, c
         memcpy(sentence, reason.sentence, WHY_SENTENCE_MAX);
 }
 
-static void put_details(Writer *w, const Why *why, const EngineTime *now)
+static void put_details(Writer *w, const TaskInfo *task, const Why *why, const EngineTime *now)
 {
+        const Trigger *trigger = spec_trigger(&task->row.spec, MIN(why->trigger, task->row.spec.n_more));
         char text[UUID_STRING_MAX];
 
         writer_open_array(w, "{sv}");
@@ -224,6 +275,10 @@ static void put_details(Writer *w, const Why *why, const EngineTime *now)
                 writer_put_option_uint64(w, "latest", to_real(now, why->latest_boot_usec));
         if (why->count > 0)
                 writer_put_option_uint32(w, "count", why->count);
+        if (why->of_trigger) {
+                writer_put_option_uint32(w, "trigger-index", why->trigger);
+                writer_put_option_string(w, "trigger-kind", term_name(TERM_TRIGGER, trigger->kind));
+        }
         if (!uuid_is_null(why->run))
                 writer_put_option_string(w, "run", uuid_format(why->run, text));
         writer_close(w);
@@ -272,7 +327,7 @@ void on_why(Call *call, Uuid id, void *userdata)
                 writer_put_string(w, reason.sentence);
                 writer_put_uint64(w, reasons[i].since_real_usec);
                 writer_put_string(w, reason.remedy);
-                put_details(w, &reasons[i], &now);
+                put_details(w, &task, &reasons[i], &now);
                 writer_close(w);
         }
         put_startup(broker, w);

@@ -37,6 +37,7 @@ struct Bus {
         size_t n_peers;
         uint64_t last_peer;
         uint64_t last_token;
+        uint64_t last_fired; /* of what a test let happen */
         ListNode calls[CALL_BUCKETS];
         Call spare_call; /* for what a server tells when there is no memory: that would be lost */
         ListNode watches;
@@ -82,6 +83,10 @@ Call *call_new(Peer *peer, Message *m);
 /* Answers a message for which call_new() returned NULL: too many calls wait, or there is no memory. */
 void call_refuse(Peer *peer, Message *m);
 Call *call_free(Call *call);
+
+/* manager.c */
+/* Reads an a{sv} that a run is to find, and marshals it; "the arguments", "the details" in what is wrong with it. */
+void read_details(Reader *r, const char *what, Buffer *details, Refusal *refusal);
 
 /* plan.c */
 void manager_import_environment(Call *call, Reader *r);

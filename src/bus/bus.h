@@ -128,6 +128,9 @@ typedef struct BusHandlers {
         void (*clock_step)(Call *call, int64_t usec, void *userdata);
         void (*clock_get)(Call *call, void *userdata);
         void (*set_condition)(Call *call, uint8_t condition, int level, void *userdata);
+        /* details: marshalled; entries: the same as a sensor tells it, of those triggers that collect */
+        void (*fire)(Call *call, Uuid task, uint32_t place, const Buffer *details, const Buffer *entries,
+                     void *userdata);
 
         /* Whether a run, or a task, is the package's; asked of what a confined peer names. */
         bool (*owns_run)(const char *package, Uuid run, void *userdata);

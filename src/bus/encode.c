@@ -55,13 +55,17 @@ static uint64_t next_latest(const TriggerInfo *t, const BusTimes *now)
 /* That of the trigger which comes first. */
 static void put_next(Writer *w, const TaskInfo *task, const BusTimes *now)
 {
-        const TriggerInfo *first = &task->triggers[0];
+        const TriggerInfo *first;
+        uint32_t place = 0;
 
         for (uint32_t i = 1; i <= task->row.spec.n_more; i++)
-                if (next_earliest(&task->triggers[i], now) < next_earliest(first, now))
-                        first = &task->triggers[i];
+                if (next_earliest(&task->triggers[i], now) < next_earliest(&task->triggers[place], now))
+                        place = i;
+        first = &task->triggers[place];
         if (next_earliest(first, now) == USEC_INFINITY)
                 return;
+        if (task->row.spec.n_more > 0)
+                writer_put_option_uint32(w, "next-trigger", place);
         writer_put_option_uint64(w, "next-earliest", next_earliest(first, now));
         writer_put_option_uint64(w, "next-latest", next_latest(first, now));
 }

@@ -254,7 +254,7 @@ static void on_run(Call *call, Reader *r)
                 HANDLE(call, run, task, satisfied);
 }
 
-static void read_details(Reader *r, const char *what, Buffer *details, Refusal *refusal)
+void read_details(Reader *r, const char *what, Buffer *details, Refusal *refusal)
 {
         int result = details_marshal(r, details);
 

@@ -187,7 +187,6 @@ void cli_warn_about_start(Cli *cli);
 uint64_t cli_now(Cli *cli);
 
 /* text.c */
-char *format_duration(uint64_t usec, char *buf, size_t size);
 /* Local time to the second; with the milliseconds if they are wanted. */
 char *format_time(uint64_t real_usec, bool fraction, char *buf, size_t size);
 /* "in 14 min", "3 h ago". */

@@ -25,7 +25,7 @@ static const char help[] =
 static void add_row(Table *table, const bgt_record *step, uint64_t now)
 {
         const char *const *reasons = bgt_record_strings(step, "reasons", NULL);
-        const char *what = bgt_record_string(step, "what");
+        const char *what = bgt_record_string(step, "what"), *trigger = bgt_record_string(step, "trigger-text");
         uint64_t time = bgt_record_uint(step, "time", 0), count = bgt_record_uint(step, "count", 1);
         bool held = what && strcmp(what, "held") == 0, skipped = what && strcmp(what, "skipped") == 0;
         char when[40], relative[60], text[1000];
@@ -36,6 +36,8 @@ static void add_row(Table *table, const bgt_record *step, uint64_t now)
         n = snprintf(text, sizeof text, "%s", held ? "" : skipped ? "is skipped" : "runs");
         if (count > 1 && !held && !skipped)
                 snprintf(text + n, sizeof text - (size_t)n, " once for %" PRIu64 " times", count);
+        if (trigger && !held)
+                n += snprintf(text + n, sizeof text - (size_t)n, "; fired by %s", trigger);
         for (size_t i = 0; reasons && reasons[i] && (size_t)n < sizeof text; i++)
                 n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", i > 0 ? "; " : "", reasons[i]);
         table_add(table, (const char *const[]){ when, relative, bgt_record_string(step, "name"), text });

@@ -32,12 +32,21 @@ static const char *const device_result_names[] = {
         [BGT_DEVICE_LOW_BATTERY] = "LowBattery",
 };
 
+/* A request fires the first trigger that can be requested, and is answered in its words. */
 static const char *name_result(const bgt_record *task, int result)
 {
-        const char *kind = bgt_record_string(bgt_record_record(task, "trigger"), "kind");
+        const bgt_record *const *more = bgt_record_records(task, "triggers", NULL);
+        const bgt_record *trigger = bgt_record_record(task, "trigger");
+        const char *kind;
+        int number;
 
-        return kind && trigger_is_of_device(term_number(TERM_TRIGGER, kind)) ? device_result_names[result]
-                                                                             : result_names[result];
+        for (; trigger; trigger = more && *more ? *more++ : NULL) {
+                kind = bgt_record_string(trigger, "kind");
+                number = kind ? term_number(TERM_TRIGGER, kind) : -1;
+                if (trigger_is_requested(number))
+                        return trigger_is_of_device(number) ? device_result_names[result] : result_names[result];
+        }
+        return result_names[result];
 }
 
 static int request(Cli *cli, const bgt_record *task, const bgt_record *arguments)

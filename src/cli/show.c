@@ -46,20 +46,31 @@ static void print_uint(const char *key, uint64_t value, uint64_t now)
                 printf("%" PRIu64 "\n", value);
 }
 
-/* The further ones; the first has a line of its own. */
-static void print_triggers(const bgt_record *const *triggers)
+/* Of several each has a line, with the number that 'why', 'plan' and 'history' name it by. */
+static void print_trigger(const bgt_record *record, const bgt_record *trigger, size_t place)
 {
         char text[120];
 
-        for (size_t i = 0; triggers[i]; i++)
-                printf("%s%s", i > 0 ? " or " : "or ", format_trigger(triggers[i], text, sizeof text));
-        putchar('\n');
+        if (place > 0)
+                printf("  %-26s ", "");
+        if (bgt_record_records(record, "triggers", NULL))
+                printf("%zu: ", place);
+        puts(format_trigger(trigger, text, sizeof text));
+}
+
+/* The further ones stand behind the first. */
+static void print_triggers(const bgt_record *record)
+{
+        const bgt_record *const *more = bgt_record_records(record, "triggers", NULL);
+
+        print_trigger(record, bgt_record_record(record, "trigger"), 0);
+        for (size_t i = 0; more && more[i]; i++)
+                print_trigger(record, more[i], i + 1);
 }
 
 static void print_value(const bgt_record *record, const char *key, uint64_t now)
 {
         const char *const *strings;
-        char trigger[120];
 
         printf("  %-26s ", key);
         switch (bgt_record_type(record, key)) {
@@ -76,11 +87,8 @@ static void print_value(const bgt_record *record, const char *key, uint64_t now)
                         printf("%s%s", i > 0 ? ", " : "", strings[i]);
                 puts(strings[0] ? "" : "-");
                 break;
-        case BGT_TYPE_RECORDS:
-                print_triggers(bgt_record_records(record, key, NULL));
-                break;
         case BGT_TYPE_RECORD:
-                puts(format_trigger(bgt_record_record(record, key), trigger, sizeof trigger));
+                print_triggers(record);
                 break;
         default:
                 print_uint(key, bgt_record_uint(record, key, 0), now);
@@ -129,7 +137,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 now = cli_now(cli);
                 printf("%s\n", bgt_record_string(task, "name"));
                 for (size_t i = 0; (key = bgt_record_key(task, i)); i++)
-                        if (strcmp(key, "name") != 0)
+                        if (strcmp(key, "name") != 0 && strcmp(key, "triggers") != 0)
                                 print_value(task, key, now);
                 if (print_runs(cli, bgt_record_string(task, "task"), now) < 0)
                         status = cli_complain();

@@ -24,6 +24,8 @@ static void say(const bgt_record *task, bool undo, uint64_t now)
         format_relative(next, now, relative, sizeof relative);
         if (undo)
                 printf("%s is not skipped the next time\n", name);
+        else if (bgt_record_records(task, "triggers", NULL))
+                printf("%s is skipped the next time that one of its triggers fires\n", name);
         else if (next > 0)
                 printf("%s is skipped the next time, %s (%s)\n", name, time, relative);
         else

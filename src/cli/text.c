@@ -3,34 +3,11 @@
 /* Times, durations and triggers as people write and read them. */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "cli/cli.h"
-
-char *format_duration(uint64_t usec, char *buf, size_t size)
-{
-        static const struct {
-                const char *name;
-                uint64_t usec;
-        } shown[] = {
-                { "d", USEC_PER_DAY },   { "h", USEC_PER_HOUR },  { "min", USEC_PER_MINUTE },
-                { "s", USEC_PER_SEC },   { "ms", USEC_PER_MSEC }, { "us", 1 },
-        };
-        size_t i = 0;
-        uint64_t rest;
-        int n;
-
-        while (i + 1 < ELEMENTSOF(shown) && usec < shown[i].usec)
-                i++;
-        n = snprintf(buf, size, "%" PRIu64 " %s", usec / shown[i].usec, shown[i].name);
-        rest = usec % shown[i].usec;
-        if (i < 3 && n > 0 && (size_t)n < size && rest / shown[i + 1].usec > 0)
-                snprintf(buf + n, size - (size_t)n, " %" PRIu64 " %s", rest / shown[i + 1].usec, shown[i + 1].name);
-        return buf;
-}
 
 char *format_time(uint64_t real_usec, bool fraction, char *buf, size_t size)
 {

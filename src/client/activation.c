@@ -68,7 +68,7 @@ static int read_body(bgt_instance *instance, Reader *r, const RunCall *head)
                 return e;
         package = bgt_record_string(instance->firing, "package");
         return registration_new(instance->b, head->task, package ? package : instance->b->package, head->name,
-                                bgt_record_string(instance->firing, "group"), trigger, &instance->task);
+                                bgt_record_string(instance->firing, "group"), &trigger, 1, &instance->task);
 }
 
 static Error accept_run(bgt *b, Reader *r, const Message *call, const RunCall *head)

@@ -321,6 +321,15 @@ static void note_registered(bgt_builder *builder, bgt *b, const char *task)
                 trigger_registered(builder->triggers[i], b, task);
 }
 
+static size_t count_triggers(const bgt_builder *builder)
+{
+        size_t n = 0;
+
+        while (n < ELEMENTSOF(builder->triggers) && builder->triggers[n])
+                n++;
+        return n;
+}
+
 static int send_register(bgt_builder *builder, int if_exists, bgt_registration **ret)
 {
         _cleanup_(call_done) Call call;
@@ -344,7 +353,7 @@ static int send_register(bgt_builder *builder, int if_exists, bgt_registration *
         if (existed && bgt_get_task(call.b, task, ret) >= 0)
                 return 1;
         r = registration_new(call.b, task, package_of(builder, call.b), builder->name, builder->group,
-                             builder->triggers[0], ret);
+                             builder->triggers, count_triggers(builder), ret);
         return r < 0 ? fail(ERROR_NO_MEMORY, NULL) : existed;
 }
 

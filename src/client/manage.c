@@ -376,3 +376,14 @@ int bgt_test_set_condition(bgt *b, const char *condition, const char *level)
         writer_put_string(&call.writer, level);
         return run_on_test_clock(&call);
 }
+
+int bgt_test_fire(bgt *b, const char *task, unsigned trigger, const bgt_record *details)
+{
+        _cleanup_(call_done) Call call;
+
+        (void)call_init(&call, b, &test_clock1_interface, TEST_CLOCK1_METHOD_FIRE);
+        writer_put_string(&call.writer, task);
+        writer_put_uint32(&call.writer, trigger);
+        record_write(details, &call.writer);
+        return run_on_test_clock(&call);
+}

@@ -15,7 +15,7 @@
 /* What a row has beside the options: arguments of their own, and the state of the task. */
 static const char *const no_options[] = {
         "task", "package", "name", "trigger", "triggers", "conditions", "registered", "paused", "package-paused-since",
-        "skip-next", "state", "pending", "live", "next-earliest", "next-latest", "last-fired",
+        "skip-next", "state", "pending", "live", "next-trigger", "next-earliest", "next-latest", "last-fired",
 };
 
 static bool is_option(const char *key)

@@ -17,7 +17,9 @@
 
 static void free_registration(bgt_registration *task)
 {
-        bgt_trigger_unref(task->trigger);
+        for (size_t i = 0; i < task->n_triggers; i++)
+                bgt_trigger_unref(task->triggers[i]);
+        free(task->triggers);
         free(task->package);
         free(task->name);
         free(task->group);
@@ -26,7 +28,7 @@ static void free_registration(bgt_registration *task)
 }
 
 int registration_new(bgt *b, const char *id, const char *package, const char *name, const char *group,
-                     bgt_trigger *trigger, bgt_registration **ret)
+                     bgt_trigger *const *triggers, size_t n_triggers, bgt_registration **ret)
 {
         bgt_registration *task = calloc(1, sizeof *task);
 
@@ -34,10 +36,12 @@ int registration_new(bgt *b, const char *id, const char *package, const char *na
                 return -ENOMEM;
         atomic_init(&task->n_ref, 1);
         task->b = client_ref(b);
-        task->trigger = bgt_trigger_ref(trigger);
         (void)snprintf(task->id, sizeof task->id, "%s", id);
-        if (client_set_text(&task->package, package) < 0 || client_set_text(&task->name, name) < 0 ||
-            client_set_text(&task->group, group) < 0) {
+        task->triggers = calloc(n_triggers, sizeof(bgt_trigger *));
+        for (; task->triggers && task->n_triggers < n_triggers; task->n_triggers++)
+                task->triggers[task->n_triggers] = bgt_trigger_ref(triggers[task->n_triggers]);
+        if (task->n_triggers < n_triggers || client_set_text(&task->package, package) < 0 ||
+            client_set_text(&task->name, name) < 0 || client_set_text(&task->group, group) < 0) {
                 free_registration(task);
                 return -ENOMEM;
         }
@@ -114,19 +118,69 @@ const char *bgt_registration_package(const bgt_registration *task)
 
 bgt_trigger *bgt_registration_trigger(const bgt_registration *task)
 {
-        return task->trigger;
+        return bgt_registration_trigger_at(task, 0);
 }
 
-/* The trigger and the group of an a{sv} of properties, which it has once; the group is the message's. */
-static int read_properties(Reader *r, bgt_trigger **ret_trigger, const char **ret_group)
+size_t bgt_registration_trigger_count(const bgt_registration *task)
+{
+        return task->n_triggers;
+}
+
+bgt_trigger *bgt_registration_trigger_at(const bgt_registration *task, size_t place)
+{
+        return place < task->n_triggers ? task->triggers[place] : NULL;
+}
+
+typedef struct TriggerList {
+        bgt_trigger **items;
+        size_t n;
+} TriggerList;
+
+static void trigger_list_done(TriggerList *list)
+{
+        for (size_t i = 0; i < list->n; i++)
+                bgt_trigger_unref(list->items[i]);
+        free(list->items);
+}
+
+static int read_trigger(Reader *r, TriggerList *list)
+{
+        bgt_trigger **grown = realloc(list->items, (list->n + 1) * sizeof(bgt_trigger *));
+        int e;
+
+        if (!grown)
+                return -ENOMEM;
+        list->items = grown;
+        e = trigger_read(r, &list->items[list->n]);
+        if (e >= 0)
+                list->n++;
+        return e;
+}
+
+static int read_more_triggers(Reader *r, TriggerList *list)
+{
+        int e = 0;
+
+        reader_open_array(r, "(sa{sv})");
+        while (e >= 0 && reader_more(r))
+                e = read_trigger(r, list);
+        if (e >= 0)
+                reader_close(r);
+        return e;
+}
+
+/* The triggers, of which brokers send the first before the others, and the group, which is the message's. */
+static int read_properties(Reader *r, TriggerList *triggers, const char **ret_group)
 {
         const char *key, *type;
         int e = 0;
 
         reader_open_array(r, "{sv}");
         while (e >= 0 && reader_next_option(r, &key, &type))
-                if (!*ret_trigger && strcmp(key, "trigger") == 0 && strcmp(type, "(sa{sv})") == 0)
-                        e = trigger_read(r, ret_trigger);
+                if (triggers->n == 0 && strcmp(key, "trigger") == 0 && strcmp(type, "(sa{sv})") == 0)
+                        e = read_trigger(r, triggers);
+                else if (triggers->n == 1 && strcmp(key, "triggers") == 0 && strcmp(type, "a(sa{sv})") == 0)
+                        e = read_more_triggers(r, triggers);
                 else if (strcmp(key, "group") == 0 && strcmp(type, "s") == 0)
                         *ret_group = reader_get_string(r);
         if (e < 0)
@@ -137,7 +191,7 @@ static int read_properties(Reader *r, bgt_trigger **ret_trigger, const char **re
 
 static int read_registration(bgt *b, Reader *r, bgt_registration **ret)
 {
-        _cleanup_(bgt_trigger_unrefp) bgt_trigger *trigger = NULL;
+        _cleanup_(trigger_list_done) TriggerList triggers = { 0 };
         const char *id, *package, *name, *group = NULL;
         int e;
 
@@ -145,12 +199,12 @@ static int read_registration(bgt *b, Reader *r, bgt_registration **ret)
         id = reader_get_string(r);
         package = reader_get_string(r);
         name = reader_get_string(r);
-        e = read_properties(r, &trigger, &group);
+        e = read_properties(r, &triggers, &group);
         if (e < 0)
                 return e;
         reader_close(r);
         e = reader_error(r);
-        return e < 0 ? e : registration_new(b, id, package, name, group, trigger, ret);
+        return e < 0 ? e : registration_new(b, id, package, name, group, triggers.items, triggers.n, ret);
 }
 
 typedef struct TaskList {
@@ -292,7 +346,7 @@ int bgt_find_task(bgt *b, const char *name, bgt_registration **ret)
 
 int bgt_get_task(bgt *b, const char *id, bgt_registration **ret)
 {
-        _cleanup_(bgt_trigger_unrefp) bgt_trigger *trigger = NULL;
+        _cleanup_(trigger_list_done) TriggerList triggers = { 0 };
         _cleanup_(call_done) Call call;
         const char *package, *name, *group = NULL;
         int r;
@@ -305,12 +359,12 @@ int bgt_get_task(bgt *b, const char *id, bgt_registration **ret)
                 return r;
         package = reader_get_string(&call.answer);
         name = reader_get_string(&call.answer);
-        r = read_properties(&call.answer, &trigger, &group);
+        r = read_properties(&call.answer, &triggers, &group);
         if (r < 0)
                 return r == -ENOMEM ? fail(ERROR_NO_MEMORY, NULL) : fail(ERROR_PROTOCOL, NULL);
         if (!ret)
                 return 0;
-        r = registration_new(call.b, id, package, name, group, trigger, ret);
+        r = registration_new(call.b, id, package, name, group, triggers.items, triggers.n, ret);
         return r < 0 ? fail(ERROR_NO_MEMORY, NULL) : 0;
 }
 

@@ -40,16 +40,17 @@ struct bgt_registration {
         char *package;
         char *name;
         char *group;
-        bgt_trigger *trigger;
+        bgt_trigger **triggers;
+        size_t n_triggers;
         struct Listener *progress;  /* under the lock of b */
         struct Listener *completed;
 };
 
 DEFINE_CLEANUP(bgt_registration *, bgt_registration_unref);
 
-/* Takes a reference of the trigger; that, package and group may be NULL. -ENOMEM; nothing is set. */
+/* Takes references of the triggers; package and group may be NULL. -ENOMEM; nothing is set. */
 int registration_new(bgt *b, const char *id, const char *package, const char *name, const char *group,
-                     bgt_trigger *trigger, bgt_registration **ret);
+                     bgt_trigger *const *triggers, size_t n_triggers, bgt_registration **ret);
 /* Gives a reference back where the lock is held. */
 void registration_unref_locked(bgt_registration *task);
 /* A reference, unless the last one is gone already. */

@@ -131,15 +131,29 @@ static void on_register(void *context, Connection *c, Message *m)
         fake_send(f, c);
 }
 
-static void put_trigger(Writer *w)
+static void put_trigger(Writer *w, unsigned minutes)
 {
-        writer_open_option(w, "trigger", "(sa{sv})");
-        writer_open_struct(w, NULL);
+        writer_open_struct(w, "sa{sv}");
         writer_put_string(w, "TimeTrigger");
-        writer_open_array(w, NULL);
-        writer_put_option_uint32(w, "freshness-minutes", 15);
+        writer_open_array(w, "{sv}");
+        writer_put_option_uint32(w, "freshness-minutes", minutes);
         writer_put_option_bool(w, "one-shot", false);
         writer_close(w);
+        writer_close(w);
+}
+
+static void put_triggers(const FakeBroker *f, Writer *w)
+{
+        writer_open_option(w, "trigger", "(sa{sv})");
+        put_trigger(w, 15);
+        writer_close(w);
+        writer_close(w);
+        if (f->n_more_triggers == 0)
+                return;
+        writer_open_option(w, "triggers", "a(sa{sv})");
+        writer_open_array(w, "(sa{sv})");
+        for (unsigned i = 1; i <= f->n_more_triggers; i++)
+                put_trigger(w, 15 + i);
         writer_close(w);
         writer_close(w);
         writer_close(w);
@@ -156,7 +170,7 @@ static void put_task(FakeBroker *f, unsigned i)
         writer_put_string(w, PACKAGE_1);
         writer_put_string(w, f->task_name);
         writer_open_array(w, NULL);
-        put_trigger(w);
+        put_triggers(f, w);
         writer_put_option_uint32(w, "pending", i);
         writer_close(w);
         writer_close(w);
@@ -197,7 +211,7 @@ static void on_get_task(void *context, Connection *c, Message *m)
         writer_put_string(w, PACKAGE_1);
         writer_put_string(w, f->task_name);
         writer_open_array(w, NULL);
-        put_trigger(w);
+        put_triggers(f, w);
         writer_close(w);
         fake_send(f, c);
 }

@@ -55,6 +55,7 @@ struct FakeBroker {
         char forget[BGT_ID_SIZE];
         unsigned forget_attempt;
         unsigned n_tasks;
+        unsigned n_more_triggers;
         char task_name[64];
         char task_id[BGT_ID_SIZE];
         bool record_all;

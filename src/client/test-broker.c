@@ -391,6 +391,13 @@ void fake_set_tasks(FakeBroker *f, unsigned n, const char *name)
         pthread_mutex_unlock(&f->lock);
 }
 
+void fake_set_more_triggers(FakeBroker *f, unsigned n)
+{
+        pthread_mutex_lock(&f->lock);
+        f->n_more_triggers = n;
+        pthread_mutex_unlock(&f->lock);
+}
+
 void fake_set_task_id(FakeBroker *f, const char *id)
 {
         pthread_mutex_lock(&f->lock);

@@ -65,6 +65,8 @@ void fake_go(FakeBroker *f, bool go);
 void fake_forget(FakeBroker *f, const char *run, unsigned attempt);
 /* Rows of ListTasks: that many, all with the same name. */
 void fake_set_tasks(FakeBroker *f, unsigned n, const char *name);
+/* So many further triggers of each row: TimeTriggers of 16 minutes, 17 … */
+void fake_set_more_triggers(FakeBroker *f, unsigned n);
 /* The TaskId that Register answers with; TASK_1 before. */
 void fake_set_task_id(FakeBroker *f, const char *id);
 /* Answers every Complete with Recorded. */

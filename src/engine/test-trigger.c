@@ -302,6 +302,41 @@ static void why_names_what_each_trigger_waits_for(void **state)
         driver_free(d);
 }
 
+static void why_names_the_trigger_whose_firing_waits_or_runs(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = WITH(hourly, zone_change);
+        Why reasons[ENGINE_WHY_MAX];
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        id = driver_must_register(d, spec);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(engine_get_why(d->engine, id, reasons), 1);
+        assert_int_equal(reasons[0].code, WHY_CONDITION_UNKNOWN);
+        assert_true(reasons[0].of_trigger);
+        assert_int_equal(reasons[0].trigger, 1);
+        driver_level(d, CONDITION_ON_AC_POWER, 1);
+        assert_int_equal(engine_get_why(d->engine, id, reasons), 1);
+        assert_int_equal(reasons[0].code, WHY_RUNNING);
+        assert_true(reasons[0].of_trigger);
+        assert_int_equal(reasons[0].trigger, 1);
+        driver_free(d);
+}
+
+static void why_names_no_trigger_of_what_a_person_started(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, WITH(hourly, zone_change));
+        Why reasons[ENGINE_WHY_MAX];
+
+        driver_run_now(d, id, true);
+        assert_int_equal(engine_get_why(d->engine, id, reasons), 1);
+        assert_int_equal(reasons[0].code, WHY_RUNNING);
+        assert_false(reasons[0].of_trigger);
+        driver_free(d);
+}
+
 static void what_one_trigger_listens_to_is_forgotten_with_its_task(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -336,6 +371,8 @@ int main(void)
                 cmocka_unit_test(a_firing_that_another_trigger_was_merged_into_is_kept_when_it_cannot_be_stored),
                 cmocka_unit_test(the_next_firing_of_whichever_trigger_is_skipped),
                 cmocka_unit_test(why_names_what_each_trigger_waits_for),
+                cmocka_unit_test(why_names_the_trigger_whose_firing_waits_or_runs),
+                cmocka_unit_test(why_names_no_trigger_of_what_a_person_started),
                 cmocka_unit_test(what_one_trigger_listens_to_is_forgotten_with_its_task),
         };
 

@@ -26,16 +26,26 @@ static Why *add(List *list, uint8_t code, uint64_t since_real_usec)
         return why;
 }
 
+/* A reason about a firing speaks of what fired it, unless that was a person alone. */
+static Why *add_of(const Engine *e, const Run *run, List *list, uint8_t code, uint64_t since_real_usec)
+{
+        Why *why = add(list, code, since_real_usec);
+
+        why->of_trigger = ending_is_of_trigger(run);
+        why->trigger = (uint8_t)trigger_of_run(e, run)->place;
+        return why;
+}
+
 /* Of very many live runs some are named: what the others say has been said. */
-static void add_run(List *list, uint8_t code, const Run *run)
+static void add_run(const Engine *e, List *list, uint8_t code, const Run *run)
 {
         for (size_t i = 0; list->n >= ENGINE_WHY_MAX / 2 && i < list->n; i++)
                 if (list->reasons[i].code == code)
                         return;
-        add(list, code, run->since_real_usec)->run = run->id;
+        add_of(e, run, list, code, run->since_real_usec)->run = run->id;
 }
 
-static void add_live(const Extra *extra, List *list)
+static void add_live(const Engine *e, const Extra *extra, List *list)
 {
         static const uint8_t codes[] = {
                 [RUN_STARTING] = WHY_STARTING,
@@ -46,9 +56,9 @@ static void add_live(const Extra *extra, List *list)
         list_for_each(i, &extra->live) {
                 const Run *run = list_entry(i, Run, task_node);
 
-                add_run(list, codes[run->state], run);
+                add_run(e, list, codes[run->state], run);
                 if (run->unconfirmed)
-                        add_run(list, WHY_UNCONFIRMED, run);
+                        add_run(e, list, WHY_UNCONFIRMED, run);
         }
 }
 
@@ -56,8 +66,8 @@ static void add_conditions(const Engine *e, const Run *run, List *list)
 {
         for (uint32_t left = gate_missing_conditions(e, run); left; left &= left - 1) {
                 unsigned c = (unsigned)__builtin_ctz(left);
-                Why *why = add(list, e->levels[c].now == 0 ? WHY_CONDITION_FALSE : WHY_CONDITION_UNKNOWN,
-                               e->levels[c].since_real_usec);
+                Why *why = add_of(e, run, list, e->levels[c].now == 0 ? WHY_CONDITION_FALSE : WHY_CONDITION_UNKNOWN,
+                                  e->levels[c].since_real_usec);
 
                 why->condition = (uint8_t)c;
                 why->until_boot_usec = run->deadline_boot_usec;
@@ -70,11 +80,12 @@ static void add_class(const Engine *e, const Run *run, List *list)
         Why *why;
 
         if (class_is_missing(class_))
-                add(list, uuid_is_null(class_->clsid) ? WHY_NO_HOST : WHY_CLASS_MISSING, run->accepted_real_usec);
+                add_of(e, run, list, uuid_is_null(class_->clsid) ? WHY_NO_HOST : WHY_CLASS_MISSING,
+                       run->accepted_real_usec);
         if (!gate_is_backing_off(e, run))
                 return;
-        why = add(list, class_->launch_failures >= QUARANTINE_AFTER ? WHY_QUARANTINED : WHY_BACKING_OFF,
-                  class_->since_real_usec);
+        why = add_of(e, run, list, class_->launch_failures >= QUARANTINE_AFTER ? WHY_QUARANTINED : WHY_BACKING_OFF,
+                     class_->since_real_usec);
         why->detail = class_->last_detail;
         why->status = class_->last_status;
         why->count = class_->failures;
@@ -103,12 +114,12 @@ static void add_limits(const Engine *e, const Run *run, List *list)
         Why *why;
 
         if (e->n_live >= limits->live_runs) {
-                why = add(list, WHY_RUN_LIMIT, run->since_real_usec);
+                why = add_of(e, run, list, WHY_RUN_LIMIT, run->since_real_usec);
                 why->count = limits->live_runs;
                 why->used = e->n_live;
         }
         if (!run->forced && starts >= limits->starts_per_window) {
-                why = add(list, WHY_START_LIMIT, run->since_real_usec);
+                why = add_of(e, run, list, WHY_START_LIMIT, run->since_real_usec);
                 why->count = limits->starts_per_window;
                 why->used = starts;
                 why->until_boot_usec = next_start(e, task_package(e, run->task), starts);
@@ -120,13 +131,13 @@ static void add_pending(const Engine *e, const Run *run, List *list)
         const Task *task = run->task;
 
         if (task->paused && !run->forced)
-                add(list, WHY_PAUSED, task_extra(e, task)->paused_real_usec);
+                add_of(e, run, list, WHY_PAUSED, task_extra(e, task)->paused_real_usec);
         if (task_package(e, task)->paused && !run->forced)
-                add(list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
+                add_of(e, run, list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
         add_conditions(e, run, list);
         add_class(e, run, list);
         if (run->retry_boot_usec > e->now.boot_usec) {
-                Why *why = add(list, WHY_WAITING_FOR_RETRY, run->since_real_usec);
+                Why *why = add_of(e, run, list, WHY_WAITING_FOR_RETRY, run->since_real_usec);
 
                 why->until_boot_usec = run->retry_boot_usec;
                 why->count = run->attempts;
@@ -140,6 +151,7 @@ static void add_waiting(const Engine *e, const Task *task, const Task *trigger, 
         Why *why = add(list, spec_is_timer(trigger) ? WHY_WAITING_FOR_TIME : WHY_WAITING_FOR_TRIGGER, since);
         Schedule schedule;
 
+        why->of_trigger = true;
         why->trigger = (uint8_t)trigger->place;
         if (!spec_is_timer(trigger))
                 return;
@@ -179,13 +191,16 @@ size_t engine_get_why(const Engine *e, Uuid id, Why reasons[static ENGINE_WHY_MA
         if (task->state == TASK_UNREGISTERING)
                 add(&list, WHY_UNREGISTERING, extra->since_real_usec);
         if (extra && extra->n_live > 0)
-                add_live(extra, &list);
+                add_live(e, extra, &list);
         if (extra && !list_is_empty(&extra->queue))
                 add_pending(e, list_entry(extra->queue.next, Run, task_node), &list);
         else if (!extra || extra->n_live == 0)
                 add_idle(e, task, &list);
         /* Nothing holds it: it starts with the next piece of work. */
-        if (list.n == 0)
-                add(&list, WHY_STARTING, list_entry(extra->queue.next, Run, task_node)->since_real_usec);
+        if (list.n == 0) {
+                const Run *run = list_entry(extra->queue.next, Run, task_node);
+
+                add_of(e, run, &list, WHY_STARTING, run->since_real_usec);
+        }
         return list.n;
 }

@@ -95,6 +95,47 @@ static void a_call_goes_to_the_broker_that_comes_after_a_crash(void **state)
         bgt_test_broker_free(broker);
 }
 
+static bgt_builder *new_command(void)
+{
+        bgt_builder *builder = bgt_builder_new(NULL, "several");
+
+        bgt_builder_set_command(builder, (const char *const[]){ "true", NULL });
+        return builder;
+}
+
+static void a_given_trigger_of_several_is_fired(void **state)
+{
+        const char *const paths[] = { "/tmp/x", NULL };
+        bgt_trigger *triggers[] = { bgt_trigger_interval(3600000000, 0, false),
+                                    bgt_trigger_system(BGT_SYSTEM_TIME_ZONE_CHANGE, false),
+                                    bgt_trigger_files(paths, true, 1000000, 1000000, false) };
+        bgt_test_broker *broker = NULL;
+        bgt_registration *task = NULL;
+        bgt_builder *builder;
+        bgt_record *row = NULL;
+
+        assert_int_equal(bgt_test_broker_new(&broker), 0);
+        builder = new_command();
+        for (size_t i = 0; i < 3; i++) {
+                bgt_builder_add_trigger(builder, triggers[i]);
+                bgt_trigger_unref(triggers[i]);
+        }
+        assert_int_equal(bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, &task), 0);
+        assert_int_equal(bgt_registration_trigger_count(task), 3);
+        for (unsigned i = 1; i < 3; i++) {
+                assert_int_equal(bgt_test_fire(NULL, bgt_registration_id(task), i, NULL), 0);
+                assert_int_equal(bgt_test_broker_wait(broker, "several", &row), 0);
+                assert_int_equal(bgt_record_uint(row, "trigger-index", 99), i);
+                assert_string_equal(bgt_record_string(row, "outcome"), "completed");
+                bgt_record_unref(row);
+        }
+        assert_int_equal(bgt_test_fire(NULL, bgt_registration_id(task), 0, NULL), -EINVAL);
+        assert_int_equal(bgt_test_fire(NULL, bgt_registration_id(task), 3, NULL), -EINVAL);
+        bgt_registration_unref(task);
+        bgt_builder_unref(builder);
+        bgt_test_broker_free(broker);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -104,6 +145,7 @@ int main(void)
                 T(there_is_one_at_a_time_and_it_leaves_nothing),
                 T(a_package_that_is_not_there_is_not_installed),
                 T(a_call_goes_to_the_broker_that_comes_after_a_crash),
+                T(a_given_trigger_of_several_is_fired),
         };
 
         real_broker = getenv("BGTASK_BROKER") ? strdup(getenv("BGTASK_BROKER")) : "";
