@@ -24,7 +24,7 @@ static const char help[] =
         "  bgtask add sync --every 1d --on login -- syncthing-cli sync\n"
         "  bgtask add feeds --every 30m --when internet --limit 5m -- newsboat -x reload\n";
 
-static int add(Cli *cli, const Verb *verb, const TaskOptions *o, const char *if_exists, char *argv[])
+static int add(Cli *cli, const Verb *verb, TaskOptions *o, const char *if_exists, char *argv[])
 {
         const char *label = TAKE_PTR(cli->package);
         char task[BGT_ID_SIZE];
@@ -42,7 +42,7 @@ static int add(Cli *cli, const Verb *verb, const TaskOptions *o, const char *if_
                 bgt_record_unref(row);
                 return cli_usage(verb, "the name or the command is not valid UTF-8");
         }
-        status = task_options_apply(verb, o, row);
+        status = task_options_apply(cli, verb, o, row);
         if (status == EXIT_OK)
                 status = cli_connect(cli, 0);
         if (status == EXIT_OK) {

@@ -26,6 +26,9 @@ enum {
         EXIT_INTERRUPTED = 130,
 };
 
+/* Of a verb, with those that all have. */
+#define CLI_OPTIONS_MAX 48
+
 typedef struct Cli {
         const char *package; /* --package, else NULL */
         bool json;
@@ -33,6 +36,9 @@ typedef struct Cli {
         bool knows_clock; /* test_clock was asked for */
         bool test_clock;
         bgt *bgt;
+        const char *given[CLI_OPTIONS_MAX]; /* names of the options that were, each once */
+        const char *given_last[CLI_OPTIONS_MAX]; /* their values, NULL of flags */
+        size_t n_given;
 } Cli;
 
 /* The values of an option that may be repeated. */
@@ -105,6 +111,9 @@ int cli_parse(Cli *cli, const Verb *verb, int argc, char *argv[], const CliOptio
 #define CLI_RETURN(r) (-(r) - 1)
 /* The same for a verb without arguments: one that is there is wrong usage. */
 int cli_parse_alone(Cli *cli, const Verb *verb, int argc, char *argv[], const CliOption *options, size_t n_options);
+/* Whether they have seen this option; and whether with a value that is more than "0" or nothing, which takes back. */
+bool cli_is_given(const Cli *cli, const char *option);
+bool cli_is_given_something(const Cli *cli, const char *option);
 /* Says what is wrong with the command line and returns EXIT_USAGE. */
 int cli_usage(const Verb *verb, const char *format, ...) _printf_(2, 3);
 
@@ -114,8 +123,6 @@ int cli_usage(const Verb *verb, const char *format, ...) _printf_(2, 3);
  */
 /* An option's name without its dashes. EXIT_OK, or says what is wrong. */
 int cli_parse_duration(const Verb *verb, const char *option, const char *text, uint64_t *ret_usec);
-/* Whether the option is among those that filled the list. */
-bool cli_list_names(const CliList *list, const char *option);
 int cli_parse_number(const Verb *verb, const char *option, const char *what, const char *text, uint32_t *ret);
 /* The number of a term; that of otherwise if text is NULL. */
 int cli_parse_term(const Verb *verb, const char *option, TermList list, const char *text, int otherwise, int *ret);

@@ -15,13 +15,24 @@ static const char help[] =
         "\n"
         "An empty --when takes all conditions away, an empty --on-failure its command, an\n"
         "empty --dir the folder, and --limit 0 the limit. What --env gives replaces all\n"
-        "variables.\n"
+        "variables. An option that would have no effect is refused.\n"
         "\n"
         "Examples:\n"
         "  bgtask edit backup --every 12h --when ac\n"
         "  bgtask edit backup -- restic backup /home/me /etc\n";
 
-static int edit(Cli *cli, const Verb *verb, const TaskOptions *o, const bgt_record *old, char *argv[])
+/* Options that all verbs have say which task, and how to answer. */
+static bool changes_something(const Cli *cli)
+{
+        static const char *const common[] = { "json", "system", "package" };
+        size_t n = cli->n_given;
+
+        for (size_t i = 0; i < ELEMENTSOF(common); i++)
+                n -= cli_is_given(cli, common[i]);
+        return n > 0;
+}
+
+static int edit(Cli *cli, const Verb *verb, TaskOptions *o, const bgt_record *old, char *argv[])
 {
         char task[BGT_ID_SIZE];
         bgt_record *row;
@@ -33,6 +44,8 @@ static int edit(Cli *cli, const Verb *verb, const TaskOptions *o, const bgt_reco
         if (n > 0 && !bgt_record_strings(old, "command", NULL))
                 return cli_usage(verb, "%s is not a command, and cannot become one",
                                  bgt_record_string(old, "name"));
+        if (n == 0 && !changes_something(cli))
+                return cli_usage(verb, "nothing that is to be changed is given");
         row = bgt_record_new();
         /* The row of a list holds more than a registration: bgt_task_register() leaves that out. */
         if (!row || task_row_copy(old, row) < 0 ||
@@ -40,7 +53,7 @@ static int edit(Cli *cli, const Verb *verb, const TaskOptions *o, const bgt_reco
                 bgt_record_unref(row);
                 return cli_out_of_memory();
         }
-        status = task_options_apply(verb, o, row);
+        status = task_options_apply(cli, verb, o, row);
         if (status == EXIT_OK)
                 status = bgt_task_register(cli->bgt, bgt_record_string(old, "package"), row, IF_EXISTS_UPDATE, task) <
                                          0

@@ -10,8 +10,6 @@
 #include "cli/cli.h"
 #include "cli/nearest.h"
 
-#define OPTIONS_MAX 48
-
 int cli_usage(const Verb *verb, const char *format, ...)
 {
         va_list args;
@@ -98,16 +96,35 @@ int cli_parse_duration(const Verb *verb, const char *option, const char *text, u
         return EXIT_OK;
 }
 
-bool cli_list_names(const CliList *list, const char *option)
+static size_t find_given(const Cli *cli, const char *option)
 {
-        for (size_t i = 0; i < list->n; i++)
-                if (strcmp(list->names[i], option) == 0)
-                        return true;
-        return false;
+        size_t i = 0;
+
+        while (i < cli->n_given && strcmp(cli->given[i], option) != 0)
+                i++;
+        return i;
 }
 
-static int set_option(const Verb *verb, const CliOption *option, const char *argument)
+bool cli_is_given(const Cli *cli, const char *option)
 {
+        return find_given(cli, option) < cli->n_given;
+}
+
+bool cli_is_given_something(const Cli *cli, const char *option)
+{
+        size_t i = find_given(cli, option);
+        const char *value = i < cli->n_given ? cli->given_last[i] : "";
+
+        return !value || (value[0] && strcmp(value, "0") != 0);
+}
+
+static int set_option(Cli *cli, const Verb *verb, const CliOption *option, const char *argument)
+{
+        size_t i = find_given(cli, option->name);
+
+        cli->given[i] = option->name;
+        cli->given_last[i] = argument;
+        cli->n_given = MAX(cli->n_given, i + 1);
         if (option->flag)
                 *option->flag = true;
         if (option->flag && !option->list) {
@@ -151,7 +168,7 @@ static int unknown_option(const Verb *verb, const char *text, const CliOption *o
 
 int cli_parse(Cli *cli, const Verb *verb, int argc, char *argv[], const CliOption *options, size_t n_options)
 {
-        struct option long_options[OPTIONS_MAX] = { 0 };
+        struct option long_options[CLI_OPTIONS_MAX] = { 0 };
         bool help = false;
         const CliOption common[] = {
                 { "help", .flag = &help },
@@ -159,7 +176,7 @@ int cli_parse(Cli *cli, const Verb *verb, int argc, char *argv[], const CliOptio
                 { "system", .flag = &cli->system },
                 { "package", .value = &cli->package },
         };
-        CliOption all[OPTIONS_MAX];
+        CliOption all[CLI_OPTIONS_MAX];
         size_t n = 0;
         int c, r;
 
@@ -183,7 +200,7 @@ int cli_parse(Cli *cli, const Verb *verb, int argc, char *argv[], const CliOptio
                         cli_usage(verb, "the option '%s' needs a value", argv[optind - 1]);
                         return -EXIT_USAGE - 1;
                 }
-                r = set_option(verb, &all[c - 256], optarg);
+                r = set_option(cli, verb, &all[c - 256], optarg);
                 if (r < 0)
                         return r;
         }

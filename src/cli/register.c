@@ -6,7 +6,7 @@
 #include "base/device-watch.h"
 #include "base/rows.h"
 #include "base/terms.h"
-#include "cli/cli.h"
+#include "cli/combine.h"
 
 static const char help[] =
         "Usage: bgtask register [OPTION]... NAME\n"
@@ -107,7 +107,7 @@ static int make_files(const Arguments *a, bgt_trigger **ret)
         if (status != EXIT_OK)
                 return status;
         *ret = (a->tracker ? bgt_trigger_change_tracker : bgt_trigger_files)(
-                (const char *const *)paths, !a->flat, a->delay, MAX(a->maximum_delay, a->delay), a->once);
+                (const char *const *)paths, !a->flat, a->delay, a->maximum_delay, a->once);
         cli_free_texts(paths);
         return check_made(*ret);
 }
@@ -202,18 +202,56 @@ static int add_triggers(const Verb *verb, const Arguments *a, bgt_builder *build
         return status;
 }
 
-static int check_triggers(const Verb *verb, const Arguments *a)
+static int kind_of(const Verb *verb, const char *option, const char *text, int *ret_kind)
 {
+        static const struct {
+                const char *option;
+                int kind;
+        } kinds[] = {
+                { "every", TRIGGER_INTERVAL },     { "at", TRIGGER_CALENDAR },
+                { "time", TRIGGER_TIME },          { "maintenance", TRIGGER_MAINTENANCE },
+                { "application", TRIGGER_APPLICATION },
+        };
+        int type;
+
+        *ret_kind = 0;
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (strcmp(option, kinds[i].option) == 0)
+                        *ret_kind = kinds[i].kind;
+        return strcmp(option, "on") == 0 ? cli_parse_event(verb, text, ret_kind, &type) : EXIT_OK;
+}
+
+static int fill_shape(const Verb *verb, const Arguments *a, TaskShape *ret_shape)
+{
+        int kind, status = EXIT_OK;
+
+        *ret_shape = (TaskShape){
+                .conditions = a->when && a->when[0],
+                .catch_up_all = a->catch_up && term_number(TERM_CATCH_UP, a->catch_up) == CATCH_UP_ALL,
+                .retries = a->retry && strcmp(a->retry, "0") != 0,
+        };
+
+        for (size_t i = 0; i < a->triggers.n && status == EXIT_OK; i++) {
+                status = kind_of(verb, a->triggers.names[i], a->triggers.items[i], &kind);
+                shape_add_trigger(ret_shape, kind);
+        }
+        return status;
+}
+
+static int check_triggers(const Cli *cli, const Verb *verb, Arguments *a)
+{
+        TaskShape shape;
+        int status;
+
         if (a->triggers.n == 0)
                 return cli_usage(verb, "the task has no trigger: give --time, --every, --on or another one");
         if (a->triggers.n > TRIGGERS_MAX)
                 return cli_usage(verb, "a task has at most %d triggers, and %zu are given", TRIGGERS_MAX,
                                  a->triggers.n);
-        if (a->action && !cli_list_names(&a->triggers, "on"))
-                return cli_usage(verb, "--action goes with --on ToastNotificationActionTrigger");
-        if (a->once_per_boot && (!cli_list_names(&a->triggers, "custom") || a->once))
-                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
-        return EXIT_OK;
+        status = cli_check_delays(cli, verb, a->delay, &a->maximum_delay);
+        if (status == EXIT_OK)
+                status = fill_shape(verb, a, &shape);
+        return status == EXIT_OK ? cli_check_combination(cli, verb, &shape) : status;
 }
 
 static int add_conditions(const Verb *verb, bgt_builder *builder, const char *list)
@@ -295,7 +333,7 @@ static int report(Cli *cli, const char *name, bgt_registration *task, const char
         return EXIT_OK;
 }
 
-static int register_task(Cli *cli, const Verb *verb, const Arguments *a, const char *name, const bgt_record *package)
+static int register_task(Cli *cli, const Verb *verb, Arguments *a, const char *name, const bgt_record *package)
 {
         const char *clsid = a->clsid;
         bgt_registration *task = NULL;
@@ -308,7 +346,7 @@ static int register_task(Cli *cli, const Verb *verb, const Arguments *a, const c
         if (!clsid && !a->in_process)
                 return EXIT_USAGE;
         if (cli_parse_term(verb, "--if-exists", TERM_IF_EXISTS, a->if_exists, IF_EXISTS_FAIL, &if_exists) ||
-            check_triggers(verb, a))
+            check_triggers(cli, verb, a))
                 return EXIT_USAGE;
         if (bgt_open(bgt_record_string(package, "package"), cli->system ? BGT_SYSTEM : 0, &owner) < 0)
                 return cli_complain();

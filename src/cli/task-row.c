@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/rows.h"
 #include "base/terms.h"
+#include "cli/combine.h"
 
 /* Names for those who type them. */
 static const struct {
@@ -87,7 +88,7 @@ static int set_files(const TaskOptions *o, const char *text, bgt_record *trigger
                  set(bgt_record_set_strings(trigger, "paths", (const char *const *)paths, n)) ||
                  set(bgt_record_set_bool(trigger, "recursive", !o->flat)) ||
                  set(bgt_record_set_uint(trigger, "delay", o->delay)) ||
-                 set(bgt_record_set_uint(trigger, "maximum-delay", MAX(o->maximum_delay, o->delay)));
+                 set(bgt_record_set_uint(trigger, "maximum-delay", o->maximum_delay));
         cli_free_texts(paths);
         return status;
 }
@@ -181,6 +182,13 @@ static int keep_trigger(const TaskOptions *o, const bgt_record *old, bgt_record 
         return set(r);
 }
 
+static int kind_of(const bgt_record *trigger)
+{
+        const char *kind = bgt_record_string(trigger, "kind");
+
+        return kind ? term_number(TERM_TRIGGER, kind) : 0;
+}
+
 /* The i-th trigger as it is to be: of those that are given, or else of the old ones. */
 static int make_trigger(const Verb *verb, const TaskOptions *o, const bgt_record *row, size_t i, bgt_record *trigger)
 {
@@ -192,7 +200,7 @@ static int make_trigger(const Verb *verb, const TaskOptions *o, const bgt_record
                 status = keep_trigger(o, i == 0 ? bgt_record_record(row, "trigger")
                                                 : bgt_record_records(row, "triggers", NULL)[i - 1],
                                       trigger);
-        if (status == EXIT_OK && o->once)
+        if (status == EXIT_OK && o->once && !trigger_is_requested(kind_of(trigger)))
                 status = set(bgt_record_set_bool(trigger, "one-shot", true));
         return status;
 }
@@ -208,8 +216,6 @@ static int apply_triggers(const Verb *verb, const TaskOptions *o, bgt_record *ro
                 return cli_usage(verb, "when is it due? give --every, --at, --on or another trigger");
         if (n > TRIGGERS_MAX)
                 return cli_usage(verb, "a task has at most %d triggers, and %zu are given", TRIGGERS_MAX, n);
-        if (o->once_per_boot && (!cli_list_names(&o->triggers, "custom") || o->once))
-                return cli_usage(verb, "--once-per-boot goes with --custom, and not with --once");
         if (n == 0 && !o->once && o->window == UINT64_MAX)
                 return EXIT_OK;
         if (n == 0)
@@ -340,7 +346,25 @@ static int apply_command(const Verb *verb, const TaskOptions *o, bgt_record *row
         return apply_number(verb, "--tasks", "tasks-limit", "processes, as 20", o->tasks, row);
 }
 
-int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row)
+static TaskShape shape_of(const bgt_record *row)
+{
+        const char *const *conditions = bgt_record_strings(row, "conditions", NULL);
+        const bgt_record *const *more = bgt_record_records(row, "triggers", NULL);
+        const char *catch_up = bgt_record_string(row, "catch-up");
+        TaskShape shape = {
+                .conditions = conditions && conditions[0],
+                .catch_up_all = catch_up && term_number(TERM_CATCH_UP, catch_up) == CATCH_UP_ALL,
+                .retries = bgt_record_uint(row, "retry-max", 0) > 0,
+                .command = bgt_record_strings(row, "command", NULL),
+        };
+
+        shape_add_trigger(&shape, kind_of(bgt_record_record(row, "trigger")));
+        for (; more && *more; more++)
+                shape_add_trigger(&shape, kind_of(*more));
+        return shape;
+}
+
+static int apply(const Verb *verb, const TaskOptions *o, bgt_record *row)
 {
         int status = apply_triggers(verb, o, row);
 
@@ -353,6 +377,19 @@ int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row)
         if (status == EXIT_OK)
                 status = apply_failure(o, row);
         return status == EXIT_OK ? apply_command(verb, o, row) : status;
+}
+
+int task_options_apply(const Cli *cli, const Verb *verb, TaskOptions *o, bgt_record *row)
+{
+        int status = cli_check_delays(cli, verb, o->delay, &o->maximum_delay);
+        TaskShape shape;
+
+        if (status == EXIT_OK)
+                status = apply(verb, o, row);
+        if (status != EXIT_OK)
+                return status;
+        shape = shape_of(row);
+        return cli_check_combination(cli, verb, &shape);
 }
 
 int task_row_report(Cli *cli, const char *done, const char *task)

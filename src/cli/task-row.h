@@ -110,7 +110,7 @@ typedef struct TaskOptions {
 /* True if one of the options says when it is due. */
 bool task_options_have_trigger(const TaskOptions *o);
 /* Changes the row. EXIT_OK, or says what is wrong and returns the exit status. */
-int task_options_apply(const Verb *verb, const TaskOptions *o, bgt_record *row);
+int task_options_apply(const Cli *cli, const Verb *verb, TaskOptions *o, bgt_record *row);
 /* Copies all values of a record that a registration can have. Negative errno. */
 int task_row_copy(const bgt_record *from, bgt_record *to);
 /* Prints the task, or says in one line what was done to it. */
