@@ -41,7 +41,7 @@ class Hold(Case):
         self.assertEqual([record['outcome'] for record in self.broker.history()], ['not-started'])
         self.assertIn('this time was to be skipped', self.ok('history').out)
         self.assertFalse(self.ok('show', '--json', 'ok').json['skip-next'])
-        self.broker.advance(30 * 60)
+        self.broker.advance(15 * 60)
         self.assertEqual(self.broker.next_end()['outcome'], 'completed')
         self.broker.register(self.package, 'asked', ('ApplicationTrigger', {}))
         refused = self.broker.bgtask('skip', 'asked')
