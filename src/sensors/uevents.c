@@ -15,6 +15,8 @@
 #define GROUP_UDEV 2
 #define UDEV_RUNS "/run/udev/control"
 #define RECEIVE_MAX 64
+/* So much of a storm waits while the broker is busy; the kernel takes the memory only then. Twice this is charged. */
+#define RECEIVE_BUFFER (8 * 1024 * 1024)
 /* The header of what udev sends has this name, and says where the properties begin. */
 #define UDEV_PREFIX "libudev"
 #define UDEV_PROPERTIES_AT 16
@@ -110,6 +112,15 @@ static void on_readable(LoopSource *source, uint32_t events, void *userdata)
         }
 }
 
+/* Beyond the machine's limit (net.core.rmem_max) only for who may administer the network. */
+static void enlarge_buffer(int fd)
+{
+        const int size = RECEIVE_BUFFER;
+
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+                (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 int uevents_new(Loop *loop, const char *subsystem, UeventsHappened happened, void *userdata, Uevents **ret_uevents)
 {
         _cleanup_(uevents_freep) Uevents *uevents = calloc(1, sizeof *uevents);
@@ -129,6 +140,7 @@ int uevents_new(Loop *loop, const char *subsystem, UeventsHappened happened, voi
             (uevents->of_udev && setsockopt(uevents->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) ||
             bind(uevents->fd, (const struct sockaddr *)&address, sizeof address) < 0)
                 return -errno;
+        enlarge_buffer(uevents->fd);
         r = loop_add(loop, &uevents->source, uevents->fd, EPOLLIN, on_readable, uevents);
         if (r < 0)
                 return r;
