@@ -4,8 +4,10 @@
  * bgtask-command TASK DIRECTORY COMMAND...: the supervisor of one attempt of a command task; docs/semantics.md, 13.
  *
  * It is a task server like any other, whose run is a child process. It outlives the broker, so that the command's end
- * is known whoever asks for it later, and it goes when that is recorded, or when nobody has asked for an hour. Signals
- * do not concern it: they are for the command.
+ * is known whoever asks for it later, and it goes when that is recorded, or when nobody has asked for an hour.
+ * Signals do not concern it: they are for the command. Only SIGTERM, which the broker sends to the whole tree at a
+ * cancellation, says something to it as well, if it came before the command was there: it stays blocked, and so
+ * pending.
  */
 
 #include <errno.h>
@@ -27,8 +29,6 @@
 /* Longer than the broker waits for anything. */
 #define NO_RUN_USEC (2 * USEC_PER_MINUTE)
 #define NO_BROKER_USEC USEC_PER_HOUR
-/* For so long a signal to the whole tree may have missed a command that was just being made. */
-#define NEWBORN_USEC USEC_PER_SEC
 
 typedef struct Supervisor {
         const char *directory;
@@ -37,7 +37,6 @@ typedef struct Supervisor {
         bgt_deferral *deferral; /* while the command runs */
         pid_t pid;
         int pid_fd;
-        uint64_t started_mono_usec;
         int progress_fd;        /* the command writes numbers into the other end */
         char line[16];
         size_t n_line;
@@ -51,7 +50,23 @@ typedef struct Failure {
         bool directory;
 } Failure;
 
-static const int ignored_signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
+static const int ignored_signals[] = { SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
+
+static void block_sigterm(int how)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(how, &set, NULL);
+}
+
+static bool is_told_to_end(void)
+{
+        sigset_t set;
+
+        return sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1;
+}
 
 _Noreturn static void become_command(const Supervisor *s, int progress_fd, int failure_fd, pid_t parent)
 {
@@ -59,6 +74,8 @@ _Noreturn static void become_command(const Supervisor *s, int progress_fd, int f
 
         for (size_t i = 0; i < ELEMENTSOF(ignored_signals); i++)
                 signal(ignored_signals[i], SIG_DFL);
+        /* What came since the fork is not lost. */
+        block_sigterm(SIG_UNBLOCK);
         /* Without its supervisor nobody would ever know of it. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -111,6 +128,9 @@ static int start(Supervisor *s)
                 return -errno;
         if (s->pid == 0)
                 become_command(s, progress_fd, failure_fd, parent);
+        /* Who signalled the tree may not have seen the child yet. From here on it is seen. */
+        if (is_told_to_end())
+                kill(0, SIGTERM);
         failure_fd = safe_close(failure_fd);
         r = read_failure(s, failure_read);
         if (r >= 0) {
@@ -138,7 +158,7 @@ static int run(bgt_instance *instance, void *userdata)
         int r;
 
         /* It was told to end before it began. */
-        if (bgt_instance_is_canceled(instance))
+        if (bgt_instance_is_canceled(instance) || is_told_to_end())
                 return -ECANCELED;
         setenv("BGTASK_RUN", bgt_instance_id(instance), true);
         set_number("BGTASK_ATTEMPT", bgt_instance_attempt(instance));
@@ -146,18 +166,8 @@ static int run(bgt_instance *instance, void *userdata)
         r = start(s);
         if (r < 0)
                 return r;
-        s->started_mono_usec = clock_now_usec(CLOCK_MONOTONIC);
         s->deferral = bgt_instance_get_deferral(instance);
         return s->deferral ? 0 : -ENOMEM;
-}
-
-/* The broker has sent SIGTERM to all that there was at that moment. */
-static void canceled(bgt_instance *instance, int reason, void *userdata)
-{
-        Supervisor *s = userdata;
-
-        if (s->deferral && clock_now_usec(CLOCK_MONOTONIC) - s->started_mono_usec < NEWBORN_USEC)
-                kill(s->pid, SIGTERM);
 }
 
 static void take_progress(Supervisor *s, char c)
@@ -259,7 +269,7 @@ static int serve(Supervisor *s)
 int main(int argc, char *argv[])
 {
         Supervisor s = { .pid_fd = -1, .progress_fd = -1 };
-        const bgt_class class = { .size = sizeof class, .run = run, .canceled = canceled };
+        const bgt_class class = { .size = sizeof class, .run = run };
         bgt_server *server = NULL;
         int r;
 
@@ -272,6 +282,7 @@ int main(int argc, char *argv[])
         s.give_up_mono_usec = usec_add(clock_now_usec(CLOCK_MONOTONIC), NO_RUN_USEC);
         for (size_t i = 0; i < ELEMENTSOF(ignored_signals); i++)
                 signal(ignored_signals[i], SIG_IGN);
+        block_sigterm(SIG_BLOCK);
         r = bgt_open(NULL, BGT_NO_THREADS, &s.b);
         if (r >= 0)
                 r = bgt_server_on_idle(s.b, on_idle, &s);

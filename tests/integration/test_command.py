@@ -6,7 +6,7 @@ import pathlib
 import signal
 import unittest
 
-from harness import CLSID, Case, HOUR, MINUTE, Package, SECOND, eventually, kill, processes, wait_gone
+from harness import CLSID, Case, HOUR, MINUTE, Package, SECOND, eventually, kill, processes, times, wait_gone
 
 # Says that it has begun, then does what it is told.
 SCRIPT = '''#!/bin/sh
@@ -229,6 +229,16 @@ class Ends(Commands):
         self.assert_outcome(self.broker.ended(run), 'canceled')
         self.assertTrue(wait_gone(other))
         self.assertTrue(wait_gone(pid))
+
+    def test_it_reaches_a_command_that_is_being_started_and_what_that_starts(self):
+        # /bin/sh of Debian forks for a single command too.
+        task = self.shell('sleep 1000', name='young')
+        for _ in range(times(20)):
+            run = self.broker.run(task)
+            self.broker.state_of(run, 'running')
+            self.broker.call('CancelRun', 'su', run, 1)
+            self.assert_outcome(self.broker.ended(run), 'canceled')
+            eventually(lambda: processes(self.broker.folder) == [self.broker.process.pid])
 
     def test_a_command_that_does_not_listen_is_killed(self):
         _, run, pid = self.begin()
