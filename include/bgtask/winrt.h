@@ -214,6 +214,26 @@ typedef enum ToastHistoryChangedType {
         ToastHistoryChangedType_Added = 3
 } ToastHistoryChangedType;
 
+typedef enum KnownLibraryId {
+        KnownLibraryId_Music = 0,
+        KnownLibraryId_Pictures = 1,
+        KnownLibraryId_Videos = 2,
+        KnownLibraryId_Documents = 3
+} KnownLibraryId;
+
+typedef enum StorageLibraryChangeType {
+        StorageLibraryChangeType_Created = 0,
+        StorageLibraryChangeType_Deleted = 1,
+        StorageLibraryChangeType_MovedOrRenamed = 2,
+        StorageLibraryChangeType_ContentsChanged = 3,
+        StorageLibraryChangeType_MovedOutOfLibrary = 4,
+        StorageLibraryChangeType_MovedIntoLibrary = 5,
+        StorageLibraryChangeType_ContentsReplaced = 6,
+        StorageLibraryChangeType_IndexingStatusChanged = 7,
+        StorageLibraryChangeType_EncryptionChanged = 8,
+        StorageLibraryChangeType_ChangeTrackingLost = 9
+} StorageLibraryChangeType;
+
 typedef enum AlarmAccessStatus {
         AlarmAccessStatus_Unspecified = 0,
         AlarmAccessStatus_AllowedWithWakeupCapability = 1,

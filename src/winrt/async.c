@@ -100,6 +100,13 @@ static STDMETHODIMP get_object(void *self, IUnknown **ret_results)
         return hr;
 }
 
+static STDMETHODIMP get_nothing(IAsyncAction *self)
+{
+        int number;
+
+        return take_result(self, &number);
+}
+
 static STDMETHODIMP get_boolean(IAsyncOperation_boolean *self, boolean *ret_results)
 {
         int result = 0;
@@ -167,6 +174,13 @@ VTABLE(AlarmAccessStatus, get_number);
 VTABLE(boolean, get_boolean);
 VTABLE(DeviceConnectionChangeTrigger, get_object);
 VTABLE(GattServiceProviderTriggerResult, get_object);
+VTABLE(StorageLibrary, get_object);
+VTABLE(IVectorView_StorageLibraryChange, get_object);
+
+static const IAsyncActionVtbl action_vtable = {
+        INSPECTABLE_SLOTS, .put_Completed = (void *)put_completed, .get_Completed = (void *)get_completed,
+        .GetResults = get_nothing,
+};
 
 #define BACKGROUND u"Windows.ApplicationModel.Background."
 #define CLASS(kind, type, text)                                                                                 \
@@ -186,6 +200,13 @@ static const Class classes[] = {
         CLASS(ASYNC_BOOLEAN, boolean, u"Boolean"),
         CLASS(ASYNC_CONNECTION, DeviceConnectionChangeTrigger, BACKGROUND u"DeviceConnectionChangeTrigger"),
         CLASS(ASYNC_PROVIDER, GattServiceProviderTriggerResult, BACKGROUND u"GattServiceProviderTriggerResult"),
+        CLASS(ASYNC_LIBRARY, StorageLibrary, u"Windows.Storage.StorageLibrary"),
+        CLASS(ASYNC_CHANGES, IVectorView_StorageLibraryChange,
+              u"Windows.Foundation.Collections.IVectorView`1<Windows.Storage.StorageLibraryChange>"),
+        [ASYNC_ACTION] = { .name = u"Windows.Foundation.IAsyncAction", .size = sizeof(Operation),
+                           .done = operation_done,
+                           .faces = { { &IID_IAsyncAction, &action_vtable, NULL },
+                                      { &IID_IAsyncInfo, &info_vtable, NULL } } },
 };
 static_assert(ELEMENTSOF(classes) == ASYNC_X_MAX, "every operation has a class");
 

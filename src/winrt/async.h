@@ -18,6 +18,9 @@ typedef enum AsyncKind {
         ASYNC_BOOLEAN,
         ASYNC_CONNECTION, /* objects */
         ASYNC_PROVIDER,
+        ASYNC_LIBRARY,
+        ASYNC_CHANGES,
+        ASYNC_ACTION, /* nothing */
         ASYNC_X_MAX
 } AsyncKind;
 

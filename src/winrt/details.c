@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "winrt/changes.h"
+#include "winrt/folder.h"
+#include "winrt/library.h"
 #include "winrt/valueset.h"
 
 /* What details_pass_on() makes of details. */
@@ -91,6 +94,43 @@ static STDMETHODIMP get_collection_id(IToastNotificationHistoryChangedTriggerDet
         return S_OK;
 }
 
+/* Where the changes are. To be freed; NULL: no memory. */
+static char *changed_folder(void *self)
+{
+        size_t n = 0;
+        const char *const *paths = bgt_record_strings(details_of(self)->record, "paths", &n);
+
+        return library_folder_of(paths, n);
+}
+
+static STDMETHODIMP get_folder(void *self, IStorageFolder **ret_value)
+{
+        _cleanup_(freep) char *folder = NULL;
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        folder = changed_folder(self);
+        return folder ? folder_new(folder, ret_value) : E_OUTOFMEMORY;
+}
+
+static STDMETHODIMP create_query(IStorageLibraryContentChangedTriggerDetails *self, DateTime last, void **ret_query)
+{
+        return E_NOTIMPL;
+}
+
+static STDMETHODIMP get_change_tracker(IStorageLibraryChangeTrackerTriggerDetails *self,
+                                       IStorageLibraryChangeTracker **ret_value)
+{
+        _cleanup_(freep) char *folder = NULL;
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        folder = changed_folder(self);
+        return folder ? library_new_tracker(folder, ret_value) : E_OUTOFMEMORY;
+}
+
 static const IApplicationTriggerDetailsVtbl application_vtable = {
         INSPECTABLE_SLOTS, .get_Arguments = (void *)get_set,
 };
@@ -103,6 +143,12 @@ static const IDeviceUseDetailsVtbl use_vtable = {
 static const IDeviceServicingDetailsVtbl servicing_vtable = {
         INSPECTABLE_SLOTS, .get_DeviceId = (void *)get_device_id, .get_Arguments = (void *)get_device_arguments,
         .get_ExpectedDuration = get_expected_duration,
+};
+static const IStorageLibraryContentChangedTriggerDetailsVtbl content_vtable = {
+        INSPECTABLE_SLOTS, .get_Folder = (void *)get_folder, .CreateModifiedSinceQuery = create_query,
+};
+static const IStorageLibraryChangeTrackerTriggerDetailsVtbl tracker_vtable = {
+        INSPECTABLE_SLOTS, .get_Folder = (void *)get_folder, .get_ChangeTracker = get_change_tracker,
 };
 static const IToastNotificationActionTriggerDetailVtbl toast_action_vtable = {
         INSPECTABLE_SLOTS, .get_Argument = get_toast_argument, .get_UserInput = (void *)get_set,
@@ -129,6 +175,12 @@ static const struct {
                                         { &IID_IDeviceUseDetails, &use_vtable, NULL }) },
         { BGT_TRIGGER_DEVICE_SERVICING, CLASS(u"Devices.Background.DeviceServicingDetails",
                                               { &IID_IDeviceServicingDetails, &servicing_vtable, NULL }) },
+        { BGT_TRIGGER_STORAGE_CONTENT_CHANGED,
+          CLASS(u"Storage.Search.StorageLibraryContentChangedTriggerDetails",
+                { &IID_IStorageLibraryContentChangedTriggerDetails, &content_vtable, NULL }) },
+        { BGT_TRIGGER_STORAGE_CHANGE_TRACKER,
+          CLASS(u"Storage.Search.StorageLibraryChangeTrackerTriggerDetails",
+                { &IID_IStorageLibraryChangeTrackerTriggerDetails, &tracker_vtable, NULL }) },
         { BGT_TRIGGER_TOAST_ACTION,
           CLASS(u"UI.Notifications.ToastNotificationActionTriggerDetail",
                 { &IID_IToastNotificationActionTriggerDetail, &toast_action_vtable, NULL }) },
@@ -146,20 +198,38 @@ static const Class *class_of(int kind)
         return NULL;
 }
 
-HRESULT details_new(bgt_instance *instance, IInspectable **ret)
+/* The kind of the trigger that has fired a run, and what it told; 0: none has. */
+static int kind_of(bgt_instance *instance, const bgt_record **ret_record)
 {
         const char *by = bgt_record_string(bgt_instance_firing(instance), "fired-by");
         const bgt_record *record = bgt_instance_details(instance);
         int kind = bgt_trigger_kind(bgt_registration_trigger(bgt_instance_task(instance)));
-        Details *details;
 
-        *ret = NULL;
         if (by && strcmp(by, "manual") == 0)
-                return S_OK;
+                return 0;
         if (kind == BGT_TRIGGER_CUSTOM_SYSTEM_EVENT) {
                 kind = (int)bgt_record_uint(record, PASSED_KIND, 0);
                 record = bgt_record_record(record, PASSED_RECORD);
         }
+        *ret_record = record;
+        return kind;
+}
+
+void details_note(bgt_instance *instance)
+{
+        const bgt_record *record = NULL;
+
+        if (kind_of(instance, &record) == BGT_TRIGGER_STORAGE_CHANGE_TRACKER)
+                changes_note(record);
+}
+
+HRESULT details_new(bgt_instance *instance, IInspectable **ret)
+{
+        const bgt_record *record = NULL;
+        int kind = kind_of(instance, &record);
+        Details *details;
+
+        *ret = NULL;
         if (!class_of(kind))
                 return S_OK;
         details = (Details *)object_new(class_of(kind));

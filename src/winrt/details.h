@@ -5,6 +5,8 @@
 
 #include "winrt/object.h"
 
+/* At the start of each run: what lasts longer than it is kept. */
+void details_note(bgt_instance *instance);
 /* NULL where the trigger tells nothing, and of a run that no trigger has fired. */
 HRESULT details_new(bgt_instance *instance, IInspectable **ret);
 /*

@@ -55,6 +55,19 @@ interface IIterator_{name} {iterator} : IInspectable
 interface IKeyValuePair_{name} {pair} : IInspectable
   get_Key {key} *ret_value
   get_Value {value} *ret_value'''),
+    'list': (('item', 'view', 'iterable', 'iterator'), '''\
+interface IVectorView_{name} {view} : IInspectable
+  GetAt UINT32 i, {item} *ret_item
+  get_Size UINT32 *ret_value
+  IndexOf {item} item, UINT32 *ret_index, boolean *ret_found
+  GetMany UINT32 start, UINT32 size, {item} *ret_items, UINT32 *ret_n
+interface IIterable_{name} {iterable} : IInspectable
+  First IIterator_{name} **ret_iterator
+interface IIterator_{name} {iterator} : IInspectable
+  get_Current {item} *ret_item
+  get_HasCurrent boolean *ret_value
+  MoveNext boolean *ret_value
+  GetMany UINT32 size, {item} *ret_items, UINT32 *ret_n'''),
     'operation': (('operation', 'handler', 'result'), '''\
 interface IAsyncOperation_{name} {operation} : IInspectable
   put_Completed IAsyncOperationCompletedHandler_{name} *handler

@@ -193,6 +193,7 @@ HRESULT instance_new(bgt_instance *instance, IBackgroundTaskInstance **ret)
         if (!object)
                 return E_OUTOFMEMORY;
         object->instance = bgt_instance_ref(instance);
+        details_note(instance);
         events_init(&object->canceled);
         *ret = object_face(&object->object, 0);
         return S_OK;

@@ -144,7 +144,6 @@ FACTORY_VTABLE(IPushNotificationTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISensorDataThresholdTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISmartCardTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(ISmsMessageReceivedTriggerFactory, Create, create_of_pointer);
-FACTORY_VTABLE(IStorageLibraryChangeTrackerTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(IUserNotificationChangedTriggerFactory, Create, create_of_number);
 
 /* Those that an operation makes. */

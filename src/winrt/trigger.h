@@ -27,4 +27,5 @@ HRESULT trigger_wrap(bgt_trigger *trigger, void *ret);
 #define TRIGGER_CLASS(text, ...)                                                                                \
         { .name = BACKGROUND text, .size = sizeof(Trigger), .done = trigger_done, .faces = { __VA_ARGS__ } }
 
-extern const Class trigger_application, trigger_media_processing, trigger_device_use, trigger_device_servicing;
+extern const Class trigger_application, trigger_media_processing, trigger_device_use, trigger_device_servicing,
+        trigger_storage_content, trigger_storage_tracker;

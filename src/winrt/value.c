@@ -105,6 +105,8 @@ static const struct {
         { BGT_TRIGGER_MEDIA_PROCESSING, &trigger_media_processing },
         { BGT_TRIGGER_DEVICE_USE, &trigger_device_use },
         { BGT_TRIGGER_DEVICE_SERVICING, &trigger_device_servicing },
+        { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, &trigger_storage_content },
+        { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, &trigger_storage_tracker },
         { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
         { BGT_TRIGGER_TOAST_HISTORY_CHANGED, &toast_history_class },
 };

@@ -52,7 +52,6 @@ MAKER(Phone, IPhoneTriggerFactory, Create, 0, 0);
 MAKER(SensorDataThreshold, ISensorDataThresholdTriggerFactory, Create, NULL);
 MAKER(SmartCard, ISmartCardTriggerFactory, Create, 0);
 MAKER(SmsMessageReceived, ISmsMessageReceivedTriggerFactory, Create, NULL);
-MAKER(StorageLibraryChangeTracker, IStorageLibraryChangeTrackerTriggerFactory, Create, NULL);
 MAKER(System, ISystemTriggerFactory, Create, SystemTriggerType_UserPresent, 0);
 MAKER(Time, ITimeTriggerFactory, Create, 15, 0);
 MAKER(ToastNotificationAction, IToastNotificationActionTriggerFactory, Create, STRING("application"));
@@ -79,6 +78,16 @@ static IInspectable *make_group(void)
 
         CHECK_OK(IBackgroundTaskRegistrationGroupFactory_Create(factory, STRING("group"), &made));
         return (IInspectable *)made;
+}
+
+static IInspectable *make_content_trigger(void)
+{
+        return new_content_trigger(KnownLibraryId_Pictures);
+}
+
+static IInspectable *make_tracker_trigger(void)
+{
+        return new_tracker_trigger(KnownLibraryId_Pictures);
 }
 
 /* The object of an operation that is over. */
@@ -169,8 +178,6 @@ static const ClassRow refused[] = {
         { u"" BACKGROUND "SmartCardTrigger", { &IID_ISmartCardTrigger, &IID_IBackgroundTrigger }, make_SmartCard },
         { u"" BACKGROUND "SmsMessageReceivedTrigger", { &IID_IBackgroundTrigger }, make_SmsMessageReceived },
         { u"" BACKGROUND "SocketActivityTrigger", { &IID_IBackgroundTrigger, &IID_ISocketActivityTrigger } },
-        { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger",
-          { &IID_IBackgroundTrigger }, make_StorageLibraryChangeTracker },
         { u"" BACKGROUND "TetheringEntitlementCheckTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "UserNotificationChangedTrigger",
           { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
@@ -197,6 +204,9 @@ static const ClassRow others[] = {
           { &IID_IMaintenanceTrigger, &IID_IBackgroundTrigger }, make_Maintenance },
         { u"" BACKGROUND "MediaProcessingTrigger",
           { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger }, NULL },
+        { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger", { &IID_IBackgroundTrigger }, make_tracker_trigger },
+        { u"" BACKGROUND "StorageLibraryContentChangedTrigger",
+          { &IID_IStorageLibraryContentChangedTrigger, &IID_IBackgroundTrigger }, make_content_trigger },
         { u"" BACKGROUND "SystemCondition", { &IID_ISystemCondition, &IID_IBackgroundCondition }, make_condition },
         { u"" BACKGROUND "SystemTrigger", { &IID_ISystemTrigger, &IID_IBackgroundTrigger }, make_System },
         { u"" BACKGROUND "TimeTrigger", { &IID_ITimeTrigger, &IID_IBackgroundTrigger }, make_Time },
@@ -321,7 +331,6 @@ static void factories_are_exact(void)
 /* What works by the list, and cannot be registered through Windows' classes here; docs/winrt.md says why. */
 static const char *const no_way[] = {
         "DeviceConnectionChangeTrigger", "DeviceWatcherTrigger", "SocketActivityTrigger",
-        "StorageLibraryChangeTrackerTrigger", "StorageLibraryContentChangedTrigger",
 };
 
 typedef struct SupportedRow {

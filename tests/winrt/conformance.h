@@ -25,7 +25,7 @@ typedef struct Row {
 } Row;
 
 extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[], group_rows[],
-        server_rows[], trigger_rows[], object_rows[], memory_rows[], confined_rows[];
+        server_rows[], trigger_rows[], library_rows[], object_rows[], memory_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -58,6 +58,9 @@ void *factory_of(HSTRING class_name, const IID *iid);
 IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class);
 /* Registers such a task. */
 IBackgroundTaskRegistration *new_task(HSTRING name);
+/* Triggers of a library of the user. */
+IInspectable *new_content_trigger(KnownLibraryId id);
+IInspectable *new_tracker_trigger(KnownLibraryId id);
 /* A ValueSet with a value of every type, and whether another one has them. */
 IPropertySet *new_set_of_all_types(void);
 void check_set_of_all_types(void *set);
@@ -65,6 +68,8 @@ void check_set_of_all_types(void *set);
 int serve(void);
 /* Registers a task of this trigger, fires it, and returns what its run was told of it: NULL if nothing. */
 IInspectable *see_details(IInspectable *trigger, void (*fire)(void *trigger));
+/* A CustomSystemEventTrigger. */
+IInspectable *new_event_trigger(HSTRING id);
 /* How many tasks there are. */
 UINT32 count_tasks(void);
 
@@ -94,8 +99,13 @@ void run_task(const char *name);
 void cancel_task(const char *name, int reason);
 void pause_task(const char *name);
 void set_on_ac_power(int on);
-/* As the desktop does it: the event of this id, with what a notification's trigger tells: "actions" or "reasons". */
-void tell_of_toast(const char *event, const char *list, const char *what);
+/* A home for the user of this process, with the folders Images, which the user has set for pictures, and Music. */
+void make_home(void);
+/* Whether this is the path of that file or folder in it. */
+int is_at_home(HSTRING path, const char *name);
+/* Raises the event of this id as one that passes on what such a trigger tells: what has happened, or been changed. */
+typedef enum Told { TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE } Told;
+void tell_of(const char *event, Told told, const char *what);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);
 

@@ -148,7 +148,7 @@ static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, class_rows, stranger_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, group_rows, refused_rows },
-        [PLACE_SERVER] = { server_rows, trigger_rows, object_rows, memory_rows },
+        [PLACE_SERVER] = { server_rows, trigger_rows, library_rows, object_rows, memory_rows },
 };
 
 int main(int argc, char *argv[])

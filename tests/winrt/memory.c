@@ -334,6 +334,55 @@ static void requests(void)
         IApplicationTrigger_Release(asked);
 }
 
+static HRESULT look_into_library(IStorageLibrary *library)
+{
+        IStorageLibraryChangeTracker *tracker = NULL;
+        IObservableVector_StorageFolder *folders = NULL;
+        IStorageLibraryChangeReader *reader = NULL;
+        IVectorView_StorageFolder *view = NULL;
+        IVector_StorageFolder *vector = NULL;
+        IStorageLibrary2 *library2 = NULL;
+        IAsyncAction *action = NULL;
+        HRESULT hr = IStorageLibrary_get_Folders(library, &folders);
+
+        TRY(IObservableVector_StorageFolder_QueryInterface(folders, &IID_IVector_StorageFolder, (void **)&vector));
+        TRY(IVector_StorageFolder_GetView(vector, &view));
+        TRY(IStorageLibrary_QueryInterface(library, &IID_IStorageLibrary2, (void **)&library2));
+        TRY(IStorageLibrary2_get_ChangeTracker(library2, &tracker));
+        TRY(IStorageLibraryChangeTracker_GetChangeReader(tracker, &reader));
+        TRY(IStorageLibraryChangeReader_AcceptChangesAsync(reader, &action));
+        DROP(action);
+        DROP(reader);
+        DROP(tracker);
+        DROP(library2);
+        DROP(view);
+        DROP(vector);
+        DROP(folders);
+        return hr;
+}
+
+/* What an operation lacks memory for it says when it is asked for its result. */
+static HRESULT use_library(void)
+{
+        IStorageLibraryStatics *statics = factory_of(STRING("Windows.Storage.StorageLibrary"),
+                                                     &IID_IStorageLibraryStatics);
+        IAsyncOperation_StorageLibrary *operation = NULL;
+        IStorageLibrary *library = NULL;
+        HRESULT hr = IStorageLibraryStatics_GetLibraryAsync(statics, KnownLibraryId_Music, &operation);
+
+        TRY(IAsyncOperation_StorageLibrary_GetResults(operation, &library));
+        TRY(look_into_library(library));
+        DROP(library);
+        DROP(operation);
+        return hr;
+}
+
+static void libraries(void)
+{
+        begin_row();
+        sweep(use_library);
+}
+
 static HRESULT reach_server(void)
 {
         IBackgroundTask *task = NULL;
@@ -357,6 +406,7 @@ const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "sets of values without memory", sets },
         { "E_OUTOFMEMORY", "settings without memory", settings },
         { "E_OUTOFMEMORY", "requests without memory", requests },
+        { "E_OUTOFMEMORY", "libraries and their trackers without memory", libraries },
         { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
         { NULL },
 };

@@ -68,9 +68,19 @@ void set_on_ac_power(int on)
         (void)ask("power", on ? "on" : "off");
 }
 
-void tell_of_toast(const char *event, const char *list, const char *what)
+void make_home(void)
 {
-        (void)ask("toast", event);
+        (void)ask("home", "?");
+}
+
+int is_at_home(HSTRING path, const char *name)
+{
+        return string_is(path, ask("at-home", name));
+}
+
+void tell_of(const char *event, Told told, const char *what)
+{
+        (void)ask("event", event);
 }
 
 int is_local_folder(HSTRING path)

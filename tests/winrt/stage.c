@@ -5,12 +5,16 @@
 #include <bgtask.h>
 #include <bgtask/manage.h>
 #include <bgtask/test.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "conformance.h"
 
 static bgt_test_broker *broker;
 static const char *package, *confined;
+static char home[2048];
 
 int stage_begin(int argc, char *argv[])
 {
@@ -86,19 +90,66 @@ void set_on_ac_power(int on)
         CHECK(bgt_test_set_condition(NULL, "OnACPower", on ? "true" : "false") == 0);
 }
 
-/* There is no desktop here: an event that passes on what its run was told. */
-void tell_of_toast(const char *event, const char *list, const char *what)
+static void write_file(const char *folder, const char *name, const char *text)
 {
-        bgt_record *details = bgt_record_new(), *told = bgt_record_new();
+        char path[4096];
+        FILE *file;
 
-        CHECK(bgt_record_set_strings(told, list, (const char *[]){ "other", what }, 2) == 0);
-        CHECK(bgt_record_set_uint(details, "winrt.trigger",
-                                  strcmp(list, "actions") == 0 ? BGT_TRIGGER_TOAST_ACTION :
-                                  BGT_TRIGGER_TOAST_HISTORY_CHANGED) == 0);
-        CHECK(bgt_record_set_record(details, "winrt.details", told) == 0);
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        file = fopen(path, "we");
+        CHECK(file);
+        CHECK(fputs(text, file) >= 0);
+        CHECK(fclose(file) == 0);
+}
+
+void make_home(void)
+{
+        static const char *const folders[] = { "", "/.config", "/Images", "/Music" };
+        char path[2100];
+
+        snprintf(home, sizeof home, "%s/home", bgt_test_broker_folder(broker));
+        for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+                snprintf(path, sizeof path, "%s%s", home, folders[i]);
+                CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
+        }
+        write_file(home, ".config/user-dirs.dirs",
+                   "# of a desktop\nXDG_PICTURES_DIR=\"$HOME/Images\"\nXDG_VIDEOS_DIR=\"nowhere\"\n");
+        write_file(home, "Images/picture", "seen");
+        CHECK(setenv("HOME", home, 1) == 0 && unsetenv("XDG_CONFIG_HOME") == 0);
+}
+
+int is_at_home(HSTRING path, const char *name)
+{
+        char expected[4096];
+
+        snprintf(expected, sizeof expected, "%s/%s", home, name);
+        return string_is(path, expected);
+}
+
+/* There is no desktop here, and this broker watches no files. */
+void tell_of(const char *event, Told told, const char *what)
+{
+        static const struct {
+                int kind;
+                const char *list;
+        } kinds[] = {
+                [TOLD_ACTION] = { BGT_TRIGGER_TOAST_ACTION, "actions" },
+                [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
+                [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
+                [TOLD_CHANGE] = { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, "paths" },
+        };
+        bgt_record *details = bgt_record_new(), *record = bgt_record_new();
+        char path[4096];
+
+        snprintf(path, sizeof path, "%s/%s", home, what);
+        if (told == TOLD_CONTENT || told == TOLD_CHANGE)
+                what = path;
+        CHECK(bgt_record_set_strings(record, kinds[told].list, (const char *[]){ "/other", what }, 2) == 0);
+        CHECK(bgt_record_set_uint(details, "winrt.trigger", (uint64_t)kinds[told].kind) == 0);
+        CHECK(bgt_record_set_record(details, "winrt.details", record) == 0);
         CHECK(bgt_raise(NULL, event, details, NULL) == 0);
         bgt_record_unref(details);
-        bgt_record_unref(told);
+        bgt_record_unref(record);
 }
 
 int is_local_folder(HSTRING path)

@@ -159,26 +159,26 @@ static void requests_for_a_paused_device_task_are_denied(void)
 
 /* ToastNotificationActionTrigger, ToastNotificationHistoryChangedTrigger. */
 
-static IInspectable *event_trigger(void)
+IInspectable *new_event_trigger(HSTRING id)
 {
         ICustomSystemEventTriggerFactory *factory = factory_of(STRING(BACKGROUND "CustomSystemEventTrigger"),
                                                                &IID_ICustomSystemEventTriggerFactory);
         ICustomSystemEventTrigger *trigger = NULL;
 
-        CHECK_OK(ICustomSystemEventTriggerFactory_Create(factory, STRING("toast"),
-                                                         CustomSystemEventTriggerRecurrence_Always, &trigger));
+        CHECK_OK(ICustomSystemEventTriggerFactory_Create(factory, id, CustomSystemEventTriggerRecurrence_Always,
+                                                         &trigger));
         return (IInspectable *)trigger;
 }
 
 static void invoke_action(void *trigger)
 {
-        tell_of_toast("toast", "actions", "snooze");
+        tell_of("toast", TOLD_ACTION, "snooze");
 }
 
 static void an_action_of_a_toast_is_told(void)
 {
         static const IID *const iids[] = { &IID_IToastNotificationActionTriggerDetail };
-        IInspectable *trigger = event_trigger();
+        IInspectable *trigger = new_event_trigger(STRING("toast"));
         IToastNotificationActionTriggerDetail *detail = check_details(
                 see_details(trigger, invoke_action), u"Windows.UI.Notifications.ToastNotificationActionTriggerDetail",
                 iids, 1);
@@ -201,19 +201,19 @@ static void an_action_of_a_toast_is_told(void)
 
 static void expire(void *trigger)
 {
-        tell_of_toast("toast", "reasons", "expired");
+        tell_of("toast", TOLD_REASON, "expired");
 }
 
 static void dismiss(void *trigger)
 {
-        tell_of_toast("toast", "reasons", "dismissed");
+        tell_of("toast", TOLD_REASON, "dismissed");
 }
 
 static void the_end_of_a_toast_is_told(void)
 {
         static const IID *const iids[] = { &IID_IToastNotificationHistoryChangedTriggerDetail,
                                            &IID_IToastNotificationHistoryChangedTriggerDetail2 };
-        IInspectable *trigger = event_trigger();
+        IInspectable *trigger = new_event_trigger(STRING("toast"));
 
         for (int i = 0; i < 2; i++) {
                 ToastHistoryChangedType type = ToastHistoryChangedType_Added;
