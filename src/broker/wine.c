@@ -134,6 +134,9 @@ static void on_line(WineHost *host, char *line)
                 tell_waiting(host, 0);
         } else if (strncmp(line, "failed ", 7) == 0) {
                 broker_log("%s: a class object is of no use: %s", host->prefix, line + 7);
+        } else if (strncmp(line, "silent ", 7) == 0 && strchr(line + 7, ' ')) {
+                broker_log("%s: a program that has registered a class does not answer: %s", host->prefix,
+                           line + 7 + strcspn(line + 7, " ") + 1);
         } else if (strncmp(line, "cannot ", 7) == 0) {
                 server = broker_server_find(broker, strtoull(line + 7, NULL, 16));
                 if (server && server->process)

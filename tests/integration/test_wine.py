@@ -1,70 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""Programs of Windows, built with MinGW, register their tasks and serve them under Wine. A prefix is made once, and
-kept in the build folder."""
+"""Programs of Windows, built with MinGW, register their tasks and serve them under Wine."""
 
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import unittest
 
-from harness import (Broker, CLSID, CLSID_2, CLSID_3, Case, MANIFEST, PUBLISHER, TIMEOUT, eventually, kill, processes,
-                     times, wait_gone)
+from harness import CLSID, CLSID_2, CLSID_3, TIMEOUT, eventually, kill, processes, times, wait_gone
+from wine import LOADER, WineCase, require
 
-BUILD = pathlib.Path(os.environ['BGTASK_BUILD_ROOT'])
 PROGRAM = os.environ['BGTASK_TEST_WINE']
-FOLDERS = os.pathsep.join([os.environ.get('PATH', ''), '/usr/lib/wine'])
-LOADER = shutil.which('wine64', path=FOLDERS)
-WINESERVER = shutil.which('wineserver', path=FOLDERS)
-PREFIX = BUILD / 'wine-prefix'
-WINE = {'WINEPREFIX': str(PREFIX), 'WINEDEBUG': '-all',
-        'WINEDLLOVERRIDES': 'winemenubuilder.exe,winedbg.exe,mscoree,mshtml='}
 SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="{arguments} {clsid}"><com:Class Id="{clsid}"/>'
           '</com:ExeServer>')
 
 
-def wineserver(*args):
-    subprocess.run([WINESERVER, *args], env=os.environ | WINE, check=False, timeout=TIMEOUT)
-
-
 def setUpModule():
-    if not PROGRAM or not LOADER or not WINESERVER:
-        raise unittest.SkipTest('bgtask was built without Wine or MinGW (./check --wine installs them)')
+    require(PROGRAM)
 
 
-class WineCase(Case):
-    """All tests have one broker: bringing Wine up takes longer than most of them."""
-
-    broker_options = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.broker = Broker(start=False)
-        cls.broker.environment |= WINE
-        cls.addClassCleanup(cls.end)
-        cls.broker.start()
-        assert cls.broker.bgtask('wine', 'setup', timeout=120).status == 0
-        cls.broker.bgtask('import-environment', *WINE)
-
-    @classmethod
-    def end(cls):
-        # Before the broker: what Wine starts for a prefix outlives everything else by seconds.
-        wineserver('-k')
-        problems = cls.broker.finish()
-        assert not problems, problems
-
+class ServerCase(WineCase):
     def install(self, arguments='serve', clsid=CLSID):
         """A package with a copy of the program; removed at the end of the test."""
         self.clsid = clsid
-        folder = self.broker.folder / 'pkg' / arguments
-        (folder / 'bin').mkdir(parents=True)
-        self.program = folder / 'bin/server.exe'
-        shutil.copy(PROGRAM, self.program)
-        (folder / 'AppxManifest.xml').write_text(
-            MANIFEST.format(name=f'Wine.{arguments}', publisher=PUBLISHER, version='1.0.0.0',
-                            servers=SERVER.format(arguments=arguments, clsid=clsid),
-                            capabilities='<rescap:Capability Name="runFullTrust"/>'), encoding='utf-8')
-        self.family = self.broker.call('InstallPackage', 'sa{sv}', str(folder), {})[0]
+        self.program, folder = self.copy(arguments, PROGRAM, 'bin/server.exe')
+        self.family = self.install_folder(folder, SERVER.format(arguments=arguments, clsid=clsid))
         self.addCleanup(self.remove, folder)
 
     def remove(self, folder):
@@ -106,7 +67,7 @@ class WineCase(Case):
         return ended
 
 
-class Serving(WineCase):
+class Serving(ServerCase):
     def test_a_program_registers_itself_and_is_started_and_run(self):
         self.install()
         complete, fail = self.register('complete', 'fail')
@@ -149,6 +110,47 @@ class Serving(WineCase):
         # It ends as ExitProcess() lets it: time stands still, so that nobody kills it.
         self.assertTrue(wait_gone(pid))
         self.assert_outcome('completed', complete)
+
+    def test_a_program_that_hangs_is_killed_and_does_not_disturb_the_next(self):
+        self.install()
+        wait, complete = self.register('wait', 'complete')
+        run, pid = self.begin(wait)
+        os.kill(pid, signal.SIGSTOP)
+        self.cancel(run)
+        # It is asked to end as ExitProcess() does, which it never hears; then it is killed.
+        self.broker.advance(5)
+        self.assertFalse(wait_gone(pid, 0))
+        self.broker.advance(2)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        self.assertTrue(wait_gone(pid))
+        self.assert_outcome('completed', complete)
+
+    def test_a_program_that_is_killed_while_it_is_ended_does_not_disturb_the_next(self):
+        self.install()
+        stubborn, complete = self.register('stubborn', 'complete')
+        for _ in range(times(10)):
+            run, pid = self.begin(stubborn)
+            self.cancel(run)
+            # Nobody says how far the host is; some of the kills come while Wine is at it.
+            self.broker.advance(5)
+            kill(pid)
+            self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+            self.assert_outcome('completed', complete)
+
+    def test_a_program_of_the_same_class_that_hangs_is_named_in_the_log(self):
+        self.install()
+        complete, = self.register('complete')
+        with subprocess.Popen([LOADER, self.program, 'serve', self.clsid], env=self.broker.environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding='utf-8') as stranger:
+            try:
+                self.assertEqual(stranger.stdout.readline(), 'serves\n')
+                stranger.send_signal(signal.SIGSTOP)
+                run = self.broker.run(complete)
+                eventually(lambda: f'does not answer: {self.clsid}' in self.broker.errors())
+            finally:
+                stranger.kill()
+        # With its end the broker's own server is found.
+        self.assertEqual(self.broker.ended(run)['outcome'], 'completed')
 
     def test_whenever_a_server_is_killed_the_next_run_works(self):
         self.install()
@@ -215,9 +217,9 @@ class SettingUp(WineCase):
 
     def registry(self):
         """What Wine writes when nothing of it runs any more, without times."""
-        wineserver('-k')
-        wineserver('-w')
-        lines = (PREFIX / 'system.reg').read_text(encoding='utf-8', errors='replace').splitlines()
+        self.wineserver('-k')
+        self.wineserver('-w')
+        lines = (self.prefix / 'system.reg').read_text(encoding='utf-8', errors='replace').splitlines()
         return '\n'.join(line for line in lines if not line.startswith(('#', '[')))
 
 

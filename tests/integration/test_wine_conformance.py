@@ -3,51 +3,26 @@
 a package, of one whose package lacks runFullTrust, and of one with a package of its own."""
 
 import os
-import pathlib
-import shutil
 import subprocess
+import threading
 import unittest
 
-from harness import Broker, Case, MANIFEST, PUBLISHER, TIMEOUT
+from harness import TIMEOUT
+from wine import BUILD, LOADER, WineCase, require
 
-BUILD = pathlib.Path(os.environ['BGTASK_BUILD_ROOT'])
 PROGRAM = os.environ['BGTASK_TEST_WINE_CONFORMANCE']
-FOLDERS = os.pathsep.join([os.environ.get('PATH', ''), '/usr/lib/wine'])
-LOADER = shutil.which('wine64', path=FOLDERS)
-WINESERVER = shutil.which('wineserver', path=FOLDERS)
-WINE = {'WINEPREFIX': str(BUILD / 'wine-prefix-conformance'), 'WINEDEBUG': '-all',
-        'WINEDLLOVERRIDES': 'winemenubuilder.exe,winedbg.exe,mscoree,mshtml='}
 CLASSES = ('6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A90', '6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A91')
-SERVER = '<com:ExeServer Executable="program.exe" Arguments="serve">' + ''.join(
+SERVER = '<com:ExeServer Executable="server.exe" Arguments="serve">' + ''.join(
     f'<com:Class Id="{clsid}"/>' for clsid in CLASSES) + '</com:ExeServer>'
 ASKED = '# stage: '
 
 
 def setUpModule():
-    if not PROGRAM or not LOADER or not WINESERVER:
-        raise unittest.SkipTest('bgtask was built without Wine or MinGW (./check --wine installs them)')
+    require(PROGRAM)
 
 
-class Conformance(Case):
-    """All tests have one broker: bringing Wine up takes longer than they do."""
-
-    broker_options = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.broker = Broker(start=False)
-        cls.broker.environment |= WINE
-        cls.addClassCleanup(cls.end)
-        cls.broker.start()
-        assert cls.broker.bgtask('wine', 'setup', timeout=TIMEOUT).status == 0
-        cls.broker.bgtask('import-environment', *WINE)
-
-    @classmethod
-    def end(cls):
-        # Before the broker: what Wine starts for a prefix outlives everything else by seconds.
-        subprocess.run([WINESERVER, '-k'], env=os.environ | WINE, check=False, timeout=TIMEOUT)
-        problems = cls.broker.finish()
-        assert not problems, problems
+class Conformance(WineCase):
+    prefix = BUILD / 'wine-prefix-conformance'
 
     def answer(self, family, what, name):
         """What the program asks of its stage: tests/winrt/stage-windows.c."""
@@ -58,18 +33,14 @@ class Conformance(Case):
         return 'done'
 
     def run_rows(self, place, capabilities=None):
-        folder = self.broker.folder / 'pkg' / place
-        folder.mkdir(parents=True)
-        program = shutil.copy(PROGRAM, folder / 'program.exe')
-        family = None
-        if capabilities is not None:
-            (folder / 'AppxManifest.xml').write_text(
-                MANIFEST.format(name=f'Wine.{place}', publisher=PUBLISHER, version='1.0.0.0', servers=SERVER,
-                                capabilities=capabilities), encoding='utf-8')
-            family = self.broker.call('InstallPackage', 'sa{sv}', str(folder), {})[0]
+        program, folder = self.copy(place, PROGRAM)
+        family = self.install_folder(folder, SERVER, capabilities) if capabilities is not None else None
         bad = []
         with subprocess.Popen([LOADER, program, place], env=self.broker.environment, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, encoding='utf-8') as process:
+            hanging = threading.Timer(TIMEOUT, process.kill)
+            hanging.start()
+            self.addCleanup(hanging.cancel)
             for line in map(str.rstrip, process.stdout):
                 if line.startswith(ASKED):
                     process.stdin.write(self.answer(family, *line.removeprefix(ASKED).split(' ', 1)) + '\n')

@@ -355,6 +355,7 @@ int main(int argc, char *argv[])
                                            &cookie);
         if (FAILED(hr))
                 return 1;
+        printf("serves\n");
         while (strcmp(what, "sta") == 0 && GetMessageW(message, NULL, 0, 0) > 0)
                 DispatchMessageW(message);
         WaitForSingleObject(strcmp(what, "once") == 0 ? has_run : CreateEventW(NULL, 1, 0, NULL), 0xffffffff);
