@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "disk.h"
+#include "disk-internal.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,49 +15,12 @@
 
 #include "base/macro.h"
 
-enum { FDS_MAX = 1024, FILES_MAX = 256, METHODS_MAX = 4 };
-
-typedef enum EventKind { WROTE, CUT, SYNCED, SYNC_FAILED, MADE, RENAMED, DELETED, MARKED } EventKind;
-
 static const char *const kind_names[] = {
         [WROTE] = "write", [CUT] = "truncate", [SYNCED] = "sync", [SYNC_FAILED] = "failed sync", [MADE] = "create",
         [RENAMED] = "rename", [DELETED] = "delete", [MARKED] = "answer",
 };
 
-typedef struct DiskEvent {
-        EventKind kind;
-        int file;         /* WROTE, CUT, SYNCED, SYNC_FAILED, MADE: number of the file */
-        uint64_t offset;  /* WROTE; size of CUT; the mark of MARKED */
-        size_t size;
-        uint8_t *data;
-        char *name, *to;  /* MADE, RENAMED, DELETED: without the folder */
-} DiskEvent;
-
-typedef struct Name {
-        char *name;
-        int file;
-} Name;
-
-static struct {
-        pthread_mutex_t mutex;
-        pthread_cond_t changed;
-        char folder[128];
-        DiskEvent *events;
-        size_t n_events, n_allocated;
-        Name names[FILES_MAX]; /* as the store sees them */
-        size_t n_names;
-        int n_files;
-        int fds[FDS_MAX];      /* file of a descriptor of the store, + 1 */
-        DiskFault fault;
-        uint32_t n_calls, first, n_failing;
-        bool hold;
-        unsigned n_waiting;
-
-        sqlite3_vfs vfs;
-        sqlite3_vfs *real;
-        const sqlite3_io_methods *real_methods[METHODS_MAX];
-        sqlite3_io_methods methods[METHODS_MAX];
-} disk = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+Disk disk = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static DiskEvent *add_event(EventKind kind, int file)
 {
@@ -89,13 +51,13 @@ static Name *find_name(Name *names, size_t n, const char *name)
         return NULL;
 }
 
-static void add_name(Name *names, size_t *n, const char *name, int file)
+void disk_add_name(Name *names, size_t *n, const char *name, int file)
 {
         assert(*n < FILES_MAX);
         names[(*n)++] = (Name){ strdup(name), file };
 }
 
-static void drop_name(Name *names, size_t *n, const char *name)
+void disk_drop_name(Name *names, size_t *n, const char *name)
 {
         Name *found = find_name(names, *n, name);
 
@@ -105,7 +67,7 @@ static void drop_name(Name *names, size_t *n, const char *name)
         *found = names[--*n];
 }
 
-static void change_name(Name *names, size_t *n, const char *name, const char *to)
+void disk_change_name(Name *names, size_t *n, const char *name, const char *to)
 {
         Name *found = find_name(names, *n, name);
         int file;
@@ -113,9 +75,9 @@ static void change_name(Name *names, size_t *n, const char *name, const char *to
         if (!found)
                 return;
         file = found->file;
-        drop_name(names, n, name);
-        drop_name(names, n, to);
-        add_name(names, n, to, file);
+        disk_drop_name(names, n, name);
+        disk_drop_name(names, n, to);
+        disk_add_name(names, n, to, file);
 }
 
 /* The number of a file that is open; it is noted when it is new. With the mutex. */
@@ -128,7 +90,7 @@ static int note_open(const char *name)
                 return found->file;
         event = add_event(MADE, disk.n_files);
         event->name = strdup(name);
-        add_name(disk.names, &disk.n_names, name, disk.n_files);
+        disk_add_name(disk.names, &disk.n_names, name, disk.n_files);
         return disk.n_files++;
 }
 
@@ -262,7 +224,7 @@ static int disk_delete(sqlite3_vfs *vfs, const char *path, int sync)
                 r = disk.real->xDelete(disk.real, path, 0);
         if (name && r == SQLITE_OK && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
                 add_event(DELETED, -1)->name = strdup(name);
-                drop_name(disk.names, &disk.n_names, name);
+                disk_drop_name(disk.names, &disk.n_names, name);
                 if (sync && fault == DISK_FAULT_NONE)
                         add_event(SYNCED, -1);
         }
@@ -276,12 +238,21 @@ int __real_open(const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *data, size_t size);
 int __real_fsync(int fd);
 int __real_close(int fd);
+int __real_fdatasync(int fd);
+ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
+int __real_link(const char *from, const char *to);
 int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __wrap_open(const char *path, int flags, ...);
+/* What the C library makes of open() and pwrite() where files may be longer than 2 GiB. */
+int __wrap_open64(const char *path, int flags, ...) __attribute__((alias("__wrap_open")));
+ssize_t __wrap_pwrite64(int fd, const void *data, size_t size, off_t offset) __attribute__((alias("__wrap_pwrite")));
 ssize_t __wrap_write(int fd, const void *data, size_t size);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
 int __wrap_fsync(int fd);
+int __wrap_fdatasync(int fd);
 int __wrap_close(int fd);
+int __wrap_link(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 
@@ -305,29 +276,50 @@ int __wrap_open(const char *path, int flags, ...)
         return fd;
 }
 
-ssize_t __wrap_write(int fd, const void *data, size_t size)
+static bool is_watched(int fd)
+{
+        return fd >= 0 && fd < FDS_MAX && disk.fds[fd] != 0;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
         DiskFault fault;
         ssize_t n = 0;
 
-        if (fd < 0 || fd >= FDS_MAX || disk.fds[fd] == 0)
-                return __real_write(fd, data, size);
+        if (!is_watched(fd))
+                return __real_pwrite(fd, data, size, offset);
         pthread_mutex_lock(&disk.mutex);
         fault = next_fault(true);
+        if (fault == DISK_FAULT_SHORT || fault == DISK_FAULT_FULL)
+                size /= 2;
         if (fault != DISK_FAULT_NOTHING)
-                n = __real_write(fd, data, fault == DISK_FAULT_SHORT || fault == DISK_FAULT_FULL ? size / 2 : size);
+                n = __real_pwrite(fd, data, size, offset);
         if (n > 0)
-                note_write(disk.fds[fd] - 1, data, (size_t)n, (uint64_t)lseek(fd, 0, SEEK_CUR) - (uint64_t)n);
+                note_write(disk.fds[fd] - 1, data, (size_t)n, (uint64_t)offset);
         pthread_mutex_unlock(&disk.mutex);
         errno = EIO;
         return fault == DISK_FAULT_DONE || fault == DISK_FAULT_NOTHING ? -1 : n;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+        off_t at;
+        ssize_t n;
+
+        if (!is_watched(fd))
+                return __real_write(fd, data, size);
+        at = lseek(fd, 0, SEEK_CUR);
+        n = __wrap_pwrite(fd, data, size, at);
+        if (n > 0)
+                lseek(fd, at + n, SEEK_SET);
+        return n;
 }
 
 int __wrap_fsync(int fd)
 {
         DiskFault fault;
 
-        if (fd < 0 || fd >= FDS_MAX || disk.fds[fd] == 0)
+        if (!is_watched(fd))
                 return __real_fsync(fd);
         pthread_mutex_lock(&disk.mutex);
         fault = next_fault(false);
@@ -335,6 +327,11 @@ int __wrap_fsync(int fd)
         pthread_mutex_unlock(&disk.mutex);
         errno = EIO;
         return fault == DISK_FAULT_NONE ? 0 : -1;
+}
+
+int __wrap_fdatasync(int fd)
+{
+        return is_watched(fd) ? __wrap_fsync(fd) : __real_fdatasync(fd);
 }
 
 int __wrap_close(int fd)
@@ -360,7 +357,31 @@ int __wrap_rename(const char *from, const char *to)
 
                 event->name = strdup(name);
                 event->to = strdup(other);
-                change_name(disk.names, &disk.n_names, name, other);
+                disk_change_name(disk.names, &disk.n_names, name, other);
+        }
+        pthread_mutex_unlock(&disk.mutex);
+        if (fault == DISK_FAULT_NONE)
+                return r;
+        errno = EIO;
+        return -1;
+}
+
+int __wrap_link(const char *from, const char *to)
+{
+        const char *name = inside(from), *other = inside(to);
+        DiskFault fault = DISK_FAULT_NONE;
+        int r = 0;
+
+        pthread_mutex_lock(&disk.mutex);
+        if (name && other)
+                fault = next_fault(false);
+        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)
+                r = __real_link(from, to);
+        if (name && other && r == 0 && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
+                DiskEvent *event = add_event(MADE, find_name(disk.names, disk.n_names, name)->file);
+
+                event->name = strdup(other);
+                disk_add_name(disk.names, &disk.n_names, other, event->file);
         }
         pthread_mutex_unlock(&disk.mutex);
         if (fault == DISK_FAULT_NONE)
@@ -377,7 +398,7 @@ int __wrap_unlink(const char *path)
         if (name && r == 0) {
                 pthread_mutex_lock(&disk.mutex);
                 add_event(DELETED, -1)->name = strdup(name);
-                drop_name(disk.names, &disk.n_names, name);
+                disk_drop_name(disk.names, &disk.n_names, name);
                 pthread_mutex_unlock(&disk.mutex);
         }
         return r;
@@ -410,6 +431,38 @@ static void register_layer(void)
         sqlite3_vfs_register(&disk.vfs, 1);
 }
 
+/* What is there counts as written and synced long ago. With the mutex. */
+static void note_present(const char *path, const char *name)
+{
+        int fd = __real_open(path, O_RDONLY | O_CLOEXEC), file;
+        struct stat st;
+        uint8_t *data;
+
+        assert(fd >= 0 && fstat(fd, &st) == 0);
+        file = note_open(name);
+        data = malloc((size_t)st.st_size + 1);
+        assert(data && read(fd, data, (size_t)st.st_size) == st.st_size);
+        note_write(file, data, (size_t)st.st_size, 0);
+        add_event(SYNCED, file);
+        free(data);
+        __real_close(fd);
+}
+
+static void note_folder(void)
+{
+        DIR *dir = opendir(disk.folder);
+        struct dirent *entry;
+        char path[512];
+
+        assert(dir);
+        while ((entry = readdir(dir))) {
+                snprintf(path, sizeof path, "%s/%s", disk.folder, entry->d_name);
+                if (entry->d_type == DT_REG)
+                        note_present(path, entry->d_name);
+        }
+        closedir(dir);
+}
+
 void disk_watch(const char *folder)
 {
         register_layer();
@@ -420,6 +473,7 @@ void disk_watch(const char *folder)
         disk.n_files = 0;
         memset(disk.fds, 0, sizeof disk.fds);
         snprintf(disk.folder, sizeof disk.folder, "%s", folder);
+        note_folder();
         disk.n_calls = disk.n_failing = 0;
         pthread_mutex_unlock(&disk.mutex);
 }
@@ -506,184 +560,4 @@ const char *disk_describe(size_t place)
         snprintf(text, sizeof text, "%s of file %d, %zu bytes at %llu", kind_names[event->kind], event->file,
                  event->size, (unsigned long long)event->offset);
         return text;
-}
-
-/* ---- images ---- */
-
-typedef struct Content {
-        uint8_t *data;
-        size_t size, allocated;
-        size_t first; /* event from which on nothing was synced */
-} Content;
-
-typedef struct Image {
-        DiskKeep keep;
-        uint64_t dice;
-        unsigned chance; /* of 256, that a sector is kept */
-        size_t last;     /* the last write before the end */
-        Content files[FILES_MAX];
-        Name names[FILES_MAX];
-        size_t n_names;
-} Image;
-
-static uint64_t roll(Image *image)
-{
-        uint64_t z = image->dice += UINT64_C(0x9e3779b97f4a7c15);
-
-        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-        return z ^ z >> 31;
-}
-
-static bool is_kept(Image *image, size_t event)
-{
-        switch (image->keep) {
-        case DISK_KEEP_ALL:
-                return true;
-        case DISK_KEEP_NONE:
-                return false;
-        case DISK_KEEP_TORN:
-                return event != image->last || roll(image) % 2;
-        case DISK_KEEP_LAST:
-                return event == image->last ? roll(image) % 8 > 0 : roll(image) % 16 == 0;
-        default:
-                return roll(image) % 256 < image->chance;
-        }
-}
-
-static void make_room(Image *image, Content *content, size_t size)
-{
-        bool nonsense = image->keep != DISK_KEEP_ALL && roll(image) % 4 == 0;
-
-        if (size <= content->size)
-                return;
-        if (size > content->allocated) {
-                content->allocated = MAX(size, content->allocated * 2);
-                content->data = realloc(content->data, content->allocated);
-                assert(content->data);
-        }
-        for (size_t i = content->size; i < size; i++)
-                content->data[i] = nonsense ? (uint8_t)roll(image) : 0;
-        content->size = size;
-}
-
-static void apply_write(Image *image, Content *content, const DiskEvent *event, size_t index, bool all)
-{
-        size_t done = 0;
-
-        while (done < event->size) {
-                uint64_t offset = event->offset + done;
-                size_t n = MIN(event->size - done, (size_t)(DISK_SECTOR - offset % DISK_SECTOR));
-
-                if (all || is_kept(image, index)) {
-                        make_room(image, content, offset + n);
-                        memcpy(content->data + offset, event->data + done, n);
-                }
-                done += n;
-        }
-}
-
-static void apply_cut(Image *image, Content *content, const DiskEvent *event, size_t index, bool all)
-{
-        if (!all && !is_kept(image, index))
-                return;
-        if (event->offset < content->size)
-                content->size = event->offset;
-        else
-                make_room(image, content, event->offset);
-}
-
-/* What happened to a file from its last sync up to `end`: all of it, or what the dice keep. */
-static void apply_file(Image *image, int file, size_t end, bool all)
-{
-        Content *content = &image->files[file];
-
-        for (size_t i = content->first; i < end; i++) {
-                const DiskEvent *event = &disk.events[i];
-
-                if (event->file != file)
-                        continue;
-                if (event->kind == WROTE)
-                        apply_write(image, content, event, i, all);
-                else if (event->kind == CUT)
-                        apply_cut(image, content, event, i, all);
-        }
-        content->first = end;
-}
-
-static void apply_name(Image *image, const DiskEvent *event)
-{
-        if (event->kind == MADE)
-                add_name(image->names, &image->n_names, event->name, event->file);
-        else if (event->kind == DELETED)
-                drop_name(image->names, &image->n_names, event->name);
-        else if (event->kind == RENAMED)
-                change_name(image->names, &image->n_names, event->name, event->to);
-}
-
-/* Names up to the last sync, and then a few more. */
-static void apply_names(Image *image, size_t place)
-{
-        size_t synced = 0;
-        bool kept = true;
-
-        for (size_t i = 0; i < place; i++)
-                if (disk.events[i].kind == SYNCED)
-                        synced = i;
-        for (size_t i = 0; i < place; i++) {
-                EventKind kind = disk.events[i].kind;
-
-                if (kind != MADE && kind != DELETED && kind != RENAMED)
-                        continue;
-                if (i > synced)
-                        kept = kept && (image->keep == DISK_KEEP_ALL || image->keep == DISK_KEEP_TORN ||
-                                        (image->keep != DISK_KEEP_NONE && roll(image) % 2));
-                if (kept)
-                        apply_name(image, &disk.events[i]);
-        }
-}
-
-static void write_files(Image *image, const char *to)
-{
-        for (size_t i = 0; i < image->n_names; i++) {
-                const Content *content = &image->files[image->names[i].file];
-                char path[256];
-                int fd;
-
-                snprintf(path, sizeof path, "%s/%s", to, image->names[i].name);
-                fd = __real_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-                assert(fd >= 0);
-                if (content->size > 0 && __real_write(fd, content->data, content->size) != (ssize_t)content->size)
-                        abort();
-                __real_close(fd);
-                free(image->names[i].name);
-        }
-}
-
-void disk_make_image(size_t place, DiskKeep keep, uint64_t seed, const char *to)
-{
-        Image *image = calloc(1, sizeof *image);
-
-        assert(image && place <= disk.n_events);
-        image->keep = keep;
-        image->dice = seed * 7919 + place;
-        image->chance = (unsigned)(roll(image) % 256);
-        for (size_t i = 0; i < place; i++)
-                if (disk.events[i].kind == WROTE || disk.events[i].kind == CUT)
-                        image->last = i;
-        for (size_t i = 0; i < place; i++) {
-                const DiskEvent *event = &disk.events[i];
-
-                if (event->kind == SYNCED && event->file >= 0)
-                        apply_file(image, event->file, i, true);
-                else if (event->kind == SYNC_FAILED)
-                        apply_file(image, event->file, i, keep == DISK_KEEP_ALL);
-        }
-        for (int file = 0; file < disk.n_files; file++)
-                apply_file(image, file, place, keep == DISK_KEEP_ALL);
-        apply_names(image, place);
-        write_files(image, to);
-        for (int file = 0; file < disk.n_files; file++)
-                free(image->files[file].data);
-        free(image);
 }

@@ -38,7 +38,10 @@ typedef enum DiskKeep {
         _DISK_KEEP_MAX,
 } DiskKeep;
 
-/* Puts itself under SQLite, once, and forgets what was noted. Files below `folder`, which is empty, are watched. */
+/*
+ * Puts itself under SQLite, once, and forgets what was noted. Files in `folder` are watched; those that are there were
+ * synced, which is what the first disk_n_events() events say.
+ */
 void disk_watch(const char *folder);
 /* Nothing is watched, noted or failed any more; what was noted stays until the next disk_watch(). */
 void disk_leave(void);

@@ -7,79 +7,18 @@
  */
 
 #include <errno.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "disk.h"
-#include "work.h"
+#include "ends.h"
 
 static bool all;          /* every place and every fault, instead of some */
 static double scale = 1;
 static uint32_t n_in_turn; /* calls that fail */
 static uint64_t n_images;  /* for the figure */
-static char root[64];
-static char folder[80], image[80];
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-        return remove(path);
-}
-
-static void empty(const char *path)
-{
-        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static int make_root(void **state)
-{
-        strcpy(root, "/dev/shm/bgtask-power-XXXXXX");
-        if (!mkdtemp(root)) {
-                strcpy(root, "/tmp/bgtask-power-XXXXXX");
-                assert_non_null(mkdtemp(root));
-        }
-        snprintf(folder, sizeof folder, "%s/state", root);
-        snprintf(image, sizeof image, "%s/image", root);
-        return 0;
-}
-
-static int remove_root(void **state)
-{
-        disk_leave();
-        nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        return 0;
-}
-
-static Work *begin(void)
-{
-        empty(folder);
-        disk_watch(folder);
-        return work_new(folder);
-}
-
-/*
- * `first` commits were answered. Of those that were not, any number is there. What was said to have failed is not: but
- * as long as a disk fails at every try, what it holds of the first try cannot be known.
- */
-static bool is_one_of(const Work *w, uint64_t digest, uint64_t first)
-{
-        uint64_t doubtful = first;
-
-        while (n_in_turn > 1 && doubtful > 0 && w->failed[doubtful])
-                doubtful--;
-        for (size_t i = doubtful + 1; i <= first; i++)
-                if (w->unanswered[i] == digest)
-                        return true;
-        for (size_t i = first; i <= w->n_answered; i++)
-                if (w->digests[i] == digest || (i > first && w->unanswered[i] == digest))
-                        return true;
-        return false;
-}
 
 static void complain(size_t place, DiskKeep keep, uint64_t seed, const Found *found, const Work *w)
 {
@@ -105,12 +44,12 @@ static void check_end(const Work *w, size_t place, DiskKeep keep, uint64_t seed,
 {
         Found found;
 
-        empty(image);
-        disk_make_image(place, keep, seed, image);
-        found = work_look(w, image, again);
+        ends_empty(ends_image);
+        disk_make_image(place, keep, seed, ends_image);
+        found = work_look(w, ends_image, again);
         n_images++;
         if (found.error == 0 && found.report.n_damaged == 0 && found.report.sentence[0] == '\0' &&
-            is_one_of(w, found.digest, disk_last_mark(place)))
+            ends_is_one_of(w, found.digest, disk_last_mark(place), n_in_turn > 1))
                 return;
         complain(place, keep, seed, &found, w);
         fail();
@@ -119,7 +58,7 @@ static void check_end(const Work *w, size_t place, DiskKeep keep, uint64_t seed,
 static void after_a_power_cut_at_any_moment_every_acknowledged_commit_is_there_and_none_in_part(void **state)
 {
         size_t step = all ? 1 : (size_t)MAX(7 / scale, 1.0), n_seeds = all ? 8 : 1, n = 0;
-        Work *w = begin();
+        Work *w = ends_begin();
 
         work_play(w);
         work_close(w);
@@ -146,7 +85,7 @@ static void play_with_fault(DiskFault fault, uint32_t first, uint32_t n_failing,
 {
 
         size_t failed_from;
-        Work *w = begin();
+        Work *w = ends_begin();
 
         n_in_turn = n_failing;
         disk_fail(fault, first, n_failing);
@@ -181,7 +120,7 @@ static void a_call_that_fails_costs_at_most_what_was_told_to_have_failed(void **
 
 static void while_a_sync_takes_long_nothing_is_acknowledged_and_nobody_waits(void **state)
 {
-        Work *w = begin();
+        Work *w = ends_begin();
         struct pollfd p;
 
         work_play(w);
@@ -216,7 +155,7 @@ int main(int argc, char *argv[])
 
         all = argc > 1 && strcmp(argv[1], "--all") == 0;
         scale = getenv("BGTASK_TEST_SCALE") ? atof(getenv("BGTASK_TEST_SCALE")) : 1;
-        r = cmocka_run_group_tests(tests, make_root, remove_root);
+        r = cmocka_run_group_tests(tests, ends_make_root, ends_remove_root);
         print_message("# %ju ends\n", (uintmax_t)n_images);
         return r;
 }
