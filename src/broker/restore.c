@@ -196,10 +196,8 @@ int broker_restore(Broker *broker)
                 broker_log("cannot read the state: %s", report.sentence[0] ? report.sentence : strerror(-r));
                 return r;
         }
-        if (report.n_damaged > 0)
-                broker_add_problem(broker, "%llu damaged rows of the state were left out; they are kept in its table "
-                                           "'damaged'",
-                                   (unsigned long long)report.n_damaged);
+        if (report.sentence[0])
+                broker_add_problem(broker, "%s", report.sentence);
         r = ledger_load(broker->ledger, &id_loader);
         if (r >= 0)
                 r = ledger_load(broker->ledger, &ledger_loader);

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "store/mark.h"
 
 #define APPLICATION_ID 0x62677461 /* "bgta" */
 #define BUSY_TIMEOUT_MSEC 1000    /* a person's sqlite3 may just be looking */
@@ -171,11 +170,12 @@ int database_execute(Database *db, const char *sql)
         return database_errno(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
-static int remember_log_size(void *userdata, sqlite3 *handle, const char *name, int n_pages)
+static int note_commit(void *userdata, sqlite3 *handle, const char *name, int n_pages)
 {
         Database *db = userdata;
 
         db->wal_pages = n_pages;
+        mark_commit(db, n_pages);
         return SQLITE_OK;
 }
 
@@ -305,7 +305,7 @@ static int configure(Database *db)
         r = database_execute(db, pragmas);
         if (r < 0)
                 return r;
-        sqlite3_wal_hook(db->handle, remember_log_size, db);
+        sqlite3_wal_hook(db->handle, note_commit, db);
         /* Takes the lock for good and shows that the folder can be written. */
         r = database_execute(db, "BEGIN IMMEDIATE");
         return r < 0 ? r : database_execute(db, "COMMIT");
@@ -343,7 +343,7 @@ static int create_file(const char *path)
         return 0;
 }
 
-int database_open(Database *db, const char *path, uint32_t *ret_schema)
+int database_open(Database *db, const char *path, const char *mark, uint32_t *ret_schema)
 {
         int r;
 
@@ -353,19 +353,36 @@ int database_open(Database *db, const char *path, uint32_t *ret_schema)
         db->path = strdup(path);
         if (!db->path)
                 return -ENOMEM;
-        r = open_handle(db);
+        r = mark ? mark_open(db, mark) : 0;
+        if (r == 0)
+                r = open_handle(db);
         if (r == 0)
                 r = bring_up_to_date(db, ret_schema);
         if (r == 0)
                 r = mend_schema(db);
-        if (r < 0)
+        if (r < 0) {
+                database_keep_log(db);
                 database_close(db);
+        }
         return r;
+}
+
+void database_keep_log(Database *db)
+{
+        db->keeps_log = true;
+        if (db->handle)
+                sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 void database_close(Database *db)
 {
+        /* A log that may not be gone stays. */
+        if (db->handle && !db->keeps_log && mark_end(db) < 0)
+                database_keep_log(db);
         close_handle(db);
+        if (db->marked)
+                safe_close(db->mark_fd);
+        db->marked = db->keeps_log = false;
         free(db->path);
         db->path = NULL;
 }
@@ -388,6 +405,9 @@ static int cut_log(Database *db)
 
         if (!db->handle)
                 return -EIO;
+        r = mark_end(db);
+        if (r < 0)
+                return r;
         r = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         return r == SQLITE_OK ? sync_log(db) : database_errno(db, r);
 }
@@ -445,35 +465,4 @@ bool database_is_whole(Database *db)
                 sqlite3_stricmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
         sqlite3_finalize(s);
         return whole;
-}
-
-int database_set_aside(const char *path, char *ret_name, size_t n_name)
-{
-        time_t now = (time_t)(clock_now_usec(CLOCK_REALTIME) / USEC_PER_SEC);
-        char stamp[32];
-        struct tm tm;
-
-        gmtime_r(&now, &tm);
-        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
-        for (unsigned i = 1; i < 1000; i++) {
-                char suffix[16] = "", name[128];
-                _cleanup_(freep) char *to = NULL, *log = NULL, *to_log = NULL;
-
-                if (i > 1)
-                        snprintf(suffix, sizeof suffix, ".%u", i);
-                snprintf(name, sizeof name, DATABASE_NAME ".damaged-%s%s", stamp, suffix);
-                if (asprintf(&to, "%.*s%s", (int)(strlen(path) - strlen(DATABASE_NAME)), path, name) < 0 ||
-                    asprintf(&log, "%s-wal", path) < 0 || asprintf(&to_log, "%s-wal", to) < 0)
-                        return -ENOMEM;
-                if (access(to, F_OK) == 0 || access(to_log, F_OK) == 0)
-                        continue;
-                /* The log goes first: a fresh database must never meet the log of another. */
-                if (rename(log, to_log) < 0 && errno != ENOENT)
-                        return -errno;
-                if (rename(path, to) < 0)
-                        return -errno;
-                snprintf(ret_name, n_name, "%s", name);
-                return 0;
-        }
-        return -EEXIST;
 }

@@ -17,6 +17,8 @@
 #define DATABASE_LOCK_NAME "state.lock"
 /* There if the last broker saw SQLite report damage: the next start looks at the whole file. */
 #define DATABASE_SUSPECT_NAME "state.suspect"
+/* How far the log was committed: store/mark.h. */
+#define DATABASE_MARK_NAME "state.mark"
 
 /* No row is longer: a damaged length does not ask for gigabytes. */
 #define DATABASE_ROW_MAX (16 * 1024 * 1024)
@@ -58,15 +60,22 @@ typedef struct Database {
         int wal_pages;   /* in the log, as of the last commit */
         bool mended;     /* the schema had a text that is not ours when the file was opened */
         bool unsettled;  /* a commit failed in a way that leaves open what is on the disk */
+        bool marked;     /* it has a mark */
+        bool mark_ended; /* the mark says that the log may be gone */
+        bool keeps_log;  /* closing leaves the log as it is */
+        int mark_fd;
 } Database;
 
 /*
  * Opens or creates the file, takes the lock of SQLite, brings the schema up to date. *ret_schema is the number that
- * was found, 0 for a fresh file. -EBUSY, -EROFS, -ENOSPC, -ENOMEM, -EIO; -EOPNOTSUPP: newer than database_schema;
+ * was found, 0 for a fresh file. `mark` is the path of its mark, NULL: it has none. What cannot be opened is left with
+ * its log as it is. -EBUSY, -EROFS, -ENOSPC, -ENOMEM, -EIO; -EOPNOTSUPP: newer than database_schema;
  * -EUCLEAN: not a database of ours, or damaged.
  */
-int database_open(Database *db, const char *path, uint32_t *ret_schema);
+int database_open(Database *db, const char *path, const char *mark, uint32_t *ret_schema);
 void database_close(Database *db);
+/* From now on closing does not copy the log into the database, nor delete it. */
+void database_keep_log(Database *db);
 
 /* The statement, prepared once and reset. NULL: database_errno() tells. */
 sqlite3_stmt *database_statement(Database *db, Statement statement);
@@ -91,9 +100,3 @@ void database_checkpoint(Database *db, uint32_t log_pages);
 
 /* True if the file's structure is whole; takes as long as reading all of it. Indices are made anew. */
 bool database_is_whole(Database *db);
-
-/*
- * Renames the file at path, and its log with it, to a name that tells the time and was not taken. Writes that name,
- * without the folder, to ret_name.
- */
-int database_set_aside(const char *path, char *ret_name, size_t n_name);

@@ -33,6 +33,7 @@ struct Store {
         StoreConfig config;
         char *path;        /* of the database */
         char *suspect_path;
+        char *mark_path;
         int lock_fd;
         int event_fd;
         uint8_t key[STORE_KEY_SIZE];
@@ -72,6 +73,12 @@ DEFINE_CLEANUP(Query *, query_free);
 /* Writes the Error and the sentence of a failure into the report. */
 void store_explain(const char *folder, int error, StoreReport *report);
 
+/* Adds a sentence to those of the report. */
+void store_tell(StoreReport *report, const char *format, ...) _printf_(2, 3);
+
+/* Lets the next start look at the whole file. */
+void store_mark_suspect(Store *store);
+
 /* Starts the writer if it is not there. Negative errno. */
 int writer_start(Store *store);
 /* Lets it finish what is queued and waits for its end. */
@@ -81,10 +88,27 @@ void writer_stop(Store *store);
 void history_read(Store *store, Query *query);
 
 /*
- * Writes all rows that can be read to a new database and puts it in the place of the old one, which is set aside.
- * Negative errno: nothing has changed, or (the handle is NULL) nothing is open any more.
+ * Writes all rows that can be read to a new database, none if the database is not open, and puts it in the place of
+ * the old one, which is set aside. Negative errno: nothing has changed, or (the handle is NULL) nothing is open.
  */
+int store_replace(Store *store, StoreReport *report);
+/* The same, and a sentence. */
 int store_rebuild(Store *store, StoreReport *report);
+/*
+ * Behind STORE_DAMAGED in the name of what is set aside now: a time, and a number after it if there is such a file.
+ * -ENOMEM, -EEXIST.
+ */
+#define STORE_DAMAGED ".damaged-"
+#define STORE_SUFFIX_MAX 64
+int store_pick_suffix(const char *path, char ret_suffix[static STORE_SUFFIX_MAX]);
+/* Before the database is opened: brings to its end what a kill has ended in the middle. Negative errno. */
+int store_resume_repair(Store *store, StoreReport *report);
+
+/*
+ * Before the database is opened: compares its log with the mark. What of it was damaged is put right if it can be, and
+ * else reported and left to be looked at; what is missing is reported. Negative errno: nothing has changed.
+ */
+int log_check(Store *store, StoreReport *report);
 
 /* Reads the folder's key, or makes it. Negative errno. */
 int key_load(const char *folder, uint8_t ret_key[static STORE_KEY_SIZE]);

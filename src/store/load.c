@@ -309,10 +309,9 @@ int store_load(Store *store, const StoreLoader *loader, StoreReport *report)
                 return r;
         }
         unlink(store->suspect_path);
-        if (report->n_damaged > 0 && !*report->sentence)
-                snprintf(report->sentence, sizeof report->sentence,
-                         "%llu damaged rows were left out; the table 'damaged' of %s keeps them",
-                         (unsigned long long)report->n_damaged, store->path);
+        if (report->n_damaged > 0)
+                store_tell(report, "%llu damaged rows were left out; the table 'damaged' of the database keeps them, "
+                                   "or the database that was set aside", (unsigned long long)report->n_damaged);
         sqlite3_db_release_memory(store->db.handle);
         return 0;
 }

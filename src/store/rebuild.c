@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Writing a damaged database anew from all that can be read of it. */
+/*
+ * Writing a damaged database anew from all that can be read of it, and putting it in the place of the old one. A kill
+ * and a power cut may end that at any moment: until the new one is whole it has a name that nobody opens; then it gets
+ * a name that says so, and from there on every start goes on with what is left to be done.
+ */
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 #include "store/internal.h"
 #include "store/row.h"
 #include "store/scan.h"
 
+#define REPAIRED ".repaired-"
+
 typedef struct Copy {
         Database *to;
         sqlite3_stmt *insert;
         Table table;
-        uint64_t n_damaged;
         Buffer scratch;
 } Copy;
 
@@ -36,10 +45,8 @@ static int copy_row(sqlite3_stmt *s, void *userdata)
         int n = table_infos[copy->table].n_columns, first = copy->table == TABLE_LEVEL ? 1 : 0, r;
 
         r = row_is_whole(copy, s);
-        if (r <= 0) {
-                copy->n_damaged += r == 0;
+        if (r <= 0)
                 return r;
-        }
         r = SQLITE_OK;
         for (int i = first; i < n && r == SQLITE_OK; i++)
                 r = sqlite3_bind_value(copy->insert, i - first + 1, sqlite3_column_value(s, i));
@@ -80,29 +87,40 @@ static int copy_table(Database *from, Copy *copy)
         return r;
 }
 
-static int copy_database(Database *from, const char *path, uint64_t *ret_damaged)
+static int copy_tables(Database *from, Database *to)
 {
-        Database to = { 0 };
-        Copy copy = { .to = &to };
-        uint32_t schema;
+        Copy copy = { .to = to };
         int r;
 
-        r = database_open(&to, path, &schema);
-        if (r < 0)
-                return r;
-        r = database_run(&to, STATEMENT_BEGIN);
+        r = database_run(to, STATEMENT_BEGIN);
         for (copy.table = 0; r == 0 && copy.table < _TABLE_MAX; copy.table++)
                 r = copy_table(from, &copy);
         /* The firings of a task that is lost have nowhere to go; the old file keeps them. */
         if (r == 0)
-                r = database_execute(&to, "DELETE FROM pending WHERE task NOT IN (SELECT id FROM task)");
+                r = database_execute(to, "DELETE FROM pending WHERE task NOT IN (SELECT id FROM task)");
         if (r == 0)
-                r = database_run(&to, STATEMENT_COMMIT);
-        if (r == 0)
-                *ret_damaged = copy.n_damaged;
-        database_close(&to);
+                r = database_run(to, STATEMENT_COMMIT);
         buffer_done(&copy.scratch);
         return r;
+}
+
+/* A database whose rows are all in its own file, and synced. An empty one if there is none to read from. */
+static int write_database(Database *from, const char *path)
+{
+        _cleanup_(freep) char *log = NULL;
+        Database to = { 0 };
+        uint32_t schema;
+        int r;
+
+        if (asprintf(&log, "%s-wal", path) < 0)
+                return -ENOMEM;
+        r = database_open(&to, path, NULL, &schema);
+        if (r < 0)
+                return r;
+        if (from->handle)
+                r = copy_tables(from, &to);
+        database_close(&to);
+        return r == 0 && access(log, F_OK) == 0 ? -EIO : r;
 }
 
 static void remove_database(const char *path)
@@ -114,34 +132,114 @@ static void remove_database(const char *path)
                 unlink(log);
 }
 
-int store_rebuild(Store *store, StoreReport *report)
+int store_pick_suffix(const char *path, char ret_suffix[static STORE_SUFFIX_MAX])
 {
-        _cleanup_(freep) char *path = NULL;
-        uint64_t n_damaged = 0;
+        time_t now = (time_t)(clock_now_usec(CLOCK_REALTIME) / USEC_PER_SEC);
+        char stamp[32];
+        struct tm tm;
+
+        gmtime_r(&now, &tm);
+        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
+        for (unsigned i = 1; i < 1000; i++) {
+                _cleanup_(freep) char *name = NULL, *log = NULL;
+                char number[16] = "";
+
+                if (i > 1)
+                        snprintf(number, sizeof number, ".%u", i);
+                if (asprintf(&name, "%s" STORE_DAMAGED "%s%s", path, stamp, number) < 0 ||
+                    asprintf(&log, "%s-wal", name) < 0)
+                        return -ENOMEM;
+                if (access(name, F_OK) == 0 || access(log, F_OK) == 0)
+                        continue;
+                snprintf(ret_suffix, STORE_SUFFIX_MAX, "%s%s", stamp, number);
+                return 0;
+        }
+        return -EEXIST;
+}
+
+/* Each step may have been done before. */
+static int put_in_place(Store *store, const char *suffix, StoreReport *report)
+{
+        _cleanup_(freep) char *log = NULL, *aside = NULL, *log_aside = NULL, *repaired = NULL;
+
+        if (asprintf(&log, "%s-wal", store->path) < 0 ||
+            asprintf(&aside, "%s" STORE_DAMAGED "%s", store->path, suffix) < 0 ||
+            asprintf(&log_aside, "%s-wal", aside) < 0 ||
+            asprintf(&repaired, "%s" REPAIRED "%s", store->path, suffix) < 0)
+                return -ENOMEM;
+        if (rename(log, log_aside) < 0 && errno != ENOENT)
+                return -errno;
+        if (rename(store->path, aside) < 0 && errno != ENOENT)
+                return -errno;
+        /* What it tells is told of the log that is gone. */
+        if (unlink(store->mark_path) < 0 && errno != ENOENT)
+                return -errno;
+        if (rename(repaired, store->path) < 0)
+                return -errno;
+        snprintf(report->set_aside, sizeof report->set_aside, DATABASE_NAME STORE_DAMAGED "%s", suffix);
+        return 0;
+}
+
+int store_resume_repair(Store *store, StoreReport *report)
+{
+        static const char repaired[] = DATABASE_NAME REPAIRED;
+        char suffix[STORE_SUFFIX_MAX] = "";
+        struct dirent *entry;
+        DIR *dir;
+        int r;
+
+        dir = opendir(store->config.folder);
+        if (!dir)
+                return -errno;
+        while (!*suffix && (entry = readdir(dir)))
+                if (strncmp(entry->d_name, repaired, strlen(repaired)) == 0)
+                        snprintf(suffix, sizeof suffix, "%s", entry->d_name + strlen(repaired));
+        closedir(dir);
+        if (!*suffix)
+                return 0;
+        r = put_in_place(store, suffix, report);
+        if (r == 0)
+                store_tell(report, "the database was damaged, and its repair was interrupted: it was set aside as %s, "
+                                   "and what could be read of it was taken over", report->set_aside);
+        return r;
+}
+
+int store_replace(Store *store, StoreReport *report)
+{
+        _cleanup_(freep) char *path = NULL, *repaired = NULL;
+        char suffix[STORE_SUFFIX_MAX];
         uint32_t schema;
         int r;
 
-        if (asprintf(&path, "%s.new", store->path) < 0)
+        r = store_pick_suffix(store->path, suffix);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s.new", store->path) < 0 ||
+            asprintf(&repaired, "%s" REPAIRED "%s", store->path, suffix) < 0)
                 return -ENOMEM;
         remove_database(path);
-        r = copy_database(&store->db, path, &n_damaged);
+        r = write_database(&store->db, path);
         if (r < 0) {
                 remove_database(path);
                 return r;
         }
-        /* Closed without copying the log into it: it stays as it was found. */
-        sqlite3_db_config(store->db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        database_keep_log(&store->db);
         database_close(&store->db);
-        r = database_set_aside(store->path, report->set_aside, sizeof report->set_aside);
-        if (r < 0)
-                return r;
-        if (rename(path, store->path) < 0)
+        if (rename(path, repaired) < 0)
                 return -errno;
-        r = database_open(&store->db, store->path, &schema);
-        if (r < 0)
-                return r;
-        snprintf(report->sentence, sizeof report->sentence,
-                 "the database was damaged: it was set aside as %s, and what could be read of it was taken over",
-                 report->set_aside);
-        return 0;
+        r = put_in_place(store, suffix, report);
+        if (r == 0)
+                r = database_open(&store->db, store->path, store->mark_path, &schema);
+        return r;
+}
+
+int store_rebuild(Store *store, StoreReport *report)
+{
+        int r;
+
+        r = store_replace(store, report);
+        if (r == 0)
+                store_tell(report, "the database was damaged: it was set aside as %s, and what could be read of it "
+                                   "was taken over", report->set_aside);
+        return r;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -105,27 +106,42 @@ static int take_lock(Store *store)
         return 0;
 }
 
+void store_tell(StoreReport *report, const char *format, ...)
+{
+        size_t n = strlen(report->sentence);
+        va_list args;
+
+        if (n > 0)
+                n += (size_t)snprintf(report->sentence + n, sizeof report->sentence - n, "; ");
+        if (n >= sizeof report->sentence)
+                return;
+        va_start(args, format);
+        vsnprintf(report->sentence + n, sizeof report->sentence - n, format, args);
+        va_end(args);
+}
+
 static int open_database(Store *store, StoreReport *report)
 {
         uint32_t schema = 0;
         int r;
 
-        r = database_open(&store->db, store->path, &schema);
+        r = store_resume_repair(store, report);
+        if (r == 0)
+                r = log_check(store, report);
+        if (r == 0)
+                r = database_open(&store->db, store->path, store->mark_path, &schema);
         if (r == -EUCLEAN) {
-                r = database_set_aside(store->path, report->set_aside, sizeof report->set_aside);
+                schema = 0;
+                r = store_replace(store, report);
                 if (r == 0)
-                        r = database_open(&store->db, store->path, &schema);
-                if (r == 0)
-                        snprintf(report->sentence, sizeof report->sentence,
-                                 "the database could not be read: it was set aside as %s, and an empty one was made",
-                                 report->set_aside);
+                        store_tell(report, "the database could not be read: it was set aside as %s, and an empty one "
+                                           "was made", report->set_aside);
         }
         if (r < 0)
                 return r;
         report->created = schema == 0;
         if (store->db.mended && schema == database_schema)
-                snprintf(report->sentence, sizeof report->sentence,
-                         "the text of the database's schema was damaged, and was mended");
+                store_tell(report, "the text of the database's schema was damaged, and was mended");
         if (schema != 0 && schema < database_schema)
                 report->upgraded_from = schema;
         return 0;
@@ -204,7 +220,8 @@ static int store_new(const StoreConfig *config, Store **ret_store)
         store->config.folder = strdup(config->folder);
         if (!store->config.folder ||
             asprintf(&store->path, "%s/" DATABASE_NAME, config->folder) < 0 ||
-            asprintf(&store->suspect_path, "%s/" DATABASE_SUSPECT_NAME, config->folder) < 0)
+            asprintf(&store->suspect_path, "%s/" DATABASE_SUSPECT_NAME, config->folder) < 0 ||
+            asprintf(&store->mark_path, "%s/" DATABASE_MARK_NAME, config->folder) < 0)
                 return -ENOMEM;
         store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (store->event_fd < 0)
@@ -261,6 +278,7 @@ Store *store_free(Store *store)
         free((char *)store->config.folder);
         free(store->path);
         free(store->suspect_path);
+        free(store->mark_path);
         free(store);
         return NULL;
 }

@@ -25,13 +25,10 @@ Unit *unit_free(Unit *unit)
         return NULL;
 }
 
-static void mark_suspect(Store *store, int error)
+void store_mark_suspect(Store *store)
 {
-        FILE *f;
+        FILE *f = fopen(store->suspect_path, "we");
 
-        if (error != -EUCLEAN)
-                return;
-        f = fopen(store->suspect_path, "we");
         if (f)
                 fclose(f);
 }
@@ -54,7 +51,7 @@ static int run_statement(Store *store, Statement statement, const uint8_t **posi
                 return r;
         /* The engine updates only what is there: an index that does not find it is damaged. */
         if (statement == STATEMENT_PUT_TASK_STATE && sqlite3_changes(db->handle) == 0)
-                mark_suspect(store, -EUCLEAN);
+                store_mark_suspect(store);
         else if (statement == STATEMENT_PUT_RUN)
                 store->n_runs++;
         else if (statement == STATEMENT_DELETE_RUN || statement == STATEMENT_TRIM_RUNS_OF_TASK)
@@ -158,7 +155,8 @@ static int write_group(Store *store, ListNode *units)
         r = write_transaction(store, units);
         if (r == 0)
                 return 0;
-        mark_suspect(store, r);
+        if (r == -EUCLEAN)
+                store_mark_suspect(store);
         store->n_runs = n_runs;
         if (!sqlite3_get_autocommit(store->db.handle))
                 database_run(&store->db, STATEMENT_ROLLBACK);
