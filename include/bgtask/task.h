@@ -131,7 +131,10 @@ bool bgt_trigger_one_shot(const bgt_trigger *trigger);
 uint32_t bgt_trigger_minutes(const bgt_trigger *trigger);
 /* Of any trigger that fires by time; 0 for the others. */
 uint64_t bgt_trigger_period_usec(const bgt_trigger *trigger);
-/* TriggerId of a CustomSystemEventTrigger, the trigger's; else NULL. */
+/*
+ * TriggerId of a CustomSystemEventTrigger, the path of a DeviceConnectionChangeTrigger's device; the
+ * trigger's. Else NULL.
+ */
 const char *bgt_trigger_id(const bgt_trigger *trigger);
 /* Recurrence of a CustomSystemEventTrigger: true for Once. */
 bool bgt_trigger_once_per_boot(const bgt_trigger *trigger);

@@ -39,6 +39,8 @@ static void a_trigger_keeps_what_it_was_made_with(void **state)
                 assert_int_equal(bgt_trigger_system_type(rows[i].trigger), rows[i].system_type);
                 if (rows[i].kind == BGT_TRIGGER_CUSTOM_SYSTEM_EVENT)
                         assert_string_equal(bgt_trigger_id(rows[i].trigger), "x");
+                else if (rows[i].kind == BGT_TRIGGER_DEVICE_CONNECTION_CHANGE)
+                        assert_string_equal(bgt_trigger_id(rows[i].trigger), "/dev/x");
                 else
                         assert_null(bgt_trigger_id(rows[i].trigger));
                 assert_int_equal(bgt_trigger_once_per_boot(rows[i].trigger), i == 6);

@@ -269,6 +269,11 @@ uint64_t bgt_trigger_period_usec(const bgt_trigger *trigger)
 
 const char *bgt_trigger_id(const bgt_trigger *trigger)
 {
+        const char *line = trigger && trigger->text && trigger->kind == BGT_TRIGGER_DEVICE_CONNECTION_CHANGE ?
+                strchr(trigger->text, '\n') : NULL;
+
+        if (line)
+                return line + 1;
         return trigger && trigger->kind == BGT_TRIGGER_CUSTOM_SYSTEM_EVENT ? trigger->text : NULL;
 }
 
@@ -287,6 +292,16 @@ int bgt_trigger_system_type(const bgt_trigger *trigger)
         return trigger ? trigger->system_type : 0;
 }
 
+/* What is no device is left out. */
+static void read_device(bgt_trigger *trigger, const char *path)
+{
+        _cleanup_(buffer_done) Buffer text = { 0 };
+        DeviceWatch watch = { 0 };
+
+        if (!device_watch_set_device(&watch, path) && device_watch_format(&watch, &text) >= 0)
+                (void)client_set_text(&trigger->text, (const char *)text.data);
+}
+
 static void read_property(bgt_trigger *trigger, Reader *r, const char *key, const char *type)
 {
         if (strcmp(key, "one-shot") == 0 && *type == 'b')
@@ -303,6 +318,8 @@ static void read_property(bgt_trigger *trigger, Reader *r, const char *key, cons
                 trigger->system_type = MAX(term_number(TERM_SYSTEM, reader_get_string(r)), 0);
         else if ((strcmp(key, "id") == 0 || strcmp(key, "expression") == 0) && *type == 's')
                 (void)client_set_text(&trigger->text, reader_get_string(r));
+        else if (strcmp(key, "device") == 0 && *type == 's')
+                read_device(trigger, reader_get_string(r));
 }
 
 int trigger_read(Reader *r, bgt_trigger **ret)

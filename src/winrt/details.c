@@ -18,7 +18,8 @@
 typedef struct Details {
         Object object;
         bgt_record *record; /* what the broker told */
-        int kind;           /* of the trigger */
+        bgt_trigger *trigger;
+        int kind; /* of the trigger that it was told by, which may have been another one */
 } Details;
 
 static Details *details_of(void *self)
@@ -29,6 +30,7 @@ static Details *details_of(void *self)
 static void details_done(Object *object)
 {
         bgt_record_unref(((Details *)object)->record);
+        bgt_trigger_unref(((Details *)object)->trigger);
 }
 
 /* All of what was told, as a set. */
@@ -68,6 +70,15 @@ static const char *newest(const Details *details, const char *key)
         const char *const *all = bgt_record_strings(details->record, key, &n);
 
         return n > 0 ? all[n - 1] : "";
+}
+
+/* The id that the trigger was made with; where that is elsewhere, the device's node. */
+static STDMETHODIMP get_connection_id(IDeviceConnectionChangeTriggerDetails *self, HSTRING *ret_value)
+{
+        const Details *details = details_of(self);
+        const char *id = bgt_trigger_kind(details->trigger) == details->kind ? bgt_trigger_id(details->trigger) : NULL;
+
+        return ret_value ? string_from_utf8(id ?: newest(details, "nodes"), ret_value) : E_POINTER;
 }
 
 static STDMETHODIMP get_toast_argument(IToastNotificationActionTriggerDetail *self, HSTRING *ret_value)
@@ -144,6 +155,9 @@ static const IDeviceServicingDetailsVtbl servicing_vtable = {
         INSPECTABLE_SLOTS, .get_DeviceId = (void *)get_device_id, .get_Arguments = (void *)get_device_arguments,
         .get_ExpectedDuration = get_expected_duration,
 };
+static const IDeviceConnectionChangeTriggerDetailsVtbl connection_vtable = {
+        INSPECTABLE_SLOTS, .get_DeviceId = get_connection_id,
+};
 static const IStorageLibraryContentChangedTriggerDetailsVtbl content_vtable = {
         INSPECTABLE_SLOTS, .get_Folder = (void *)get_folder, .CreateModifiedSinceQuery = create_query,
 };
@@ -175,6 +189,9 @@ static const struct {
                                         { &IID_IDeviceUseDetails, &use_vtable, NULL }) },
         { BGT_TRIGGER_DEVICE_SERVICING, CLASS(u"Devices.Background.DeviceServicingDetails",
                                               { &IID_IDeviceServicingDetails, &servicing_vtable, NULL }) },
+        { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE,
+          CLASS(u"Devices.Enumeration.DeviceConnectionChangeTriggerDetails",
+                { &IID_IDeviceConnectionChangeTriggerDetails, &connection_vtable, NULL }) },
         { BGT_TRIGGER_STORAGE_CONTENT_CHANGED,
           CLASS(u"Storage.Search.StorageLibraryContentChangedTriggerDetails",
                 { &IID_IStorageLibraryContentChangedTriggerDetails, &content_vtable, NULL }) },
@@ -237,6 +254,7 @@ HRESULT details_new(bgt_instance *instance, IInspectable **ret)
                 return E_OUTOFMEMORY;
         /* A record is counted, and this one does not change any more. */
         details->record = bgt_record_ref((bgt_record *)record);
+        details->trigger = bgt_trigger_ref(bgt_registration_trigger(bgt_instance_task(instance)));
         details->kind = kind;
         *ret = object_face(&details->object, 0);
         return S_OK;

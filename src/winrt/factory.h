@@ -16,7 +16,7 @@ struct FactoryInfo {
 
 extern const FactoryInfo value_factories[], request_factories[], builder_factories[], registration_factories[],
         group_factories[], refused_factories[], access_factories[], property_factories[], valueset_factories[],
-        appdata_factories[], library_factories[];
+        appdata_factories[], library_factories[], device_factories[];
 
 /* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */
 HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory);

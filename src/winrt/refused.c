@@ -50,7 +50,6 @@ static const Class classes[] = {
 #include "winrt/refused.def"
 #undef X
 };
-static const Class device_connection = CLASS(u"DeviceConnectionChange", OWN(IDeviceConnectionChangeTrigger));
 static const Class gatt_provider = CLASS(u"GattServiceProvider", OWN(IGattServiceProviderTrigger));
 
 bool refused_is(IBackgroundTrigger *trigger)
@@ -58,7 +57,7 @@ bool refused_is(IBackgroundTrigger *trigger)
         for (size_t i = 0; i < ELEMENTSOF(classes); i++)
                 if (object_of_class(trigger, &classes[i]))
                         return true;
-        return object_of_class(trigger, &device_connection) || object_of_class(trigger, &gatt_provider);
+        return object_of_class(trigger, &gatt_provider);
 }
 
 static HRESULT make(const Class *class_, void *ret)
@@ -146,26 +145,11 @@ FACTORY_VTABLE(ISmartCardTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(ISmsMessageReceivedTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(IUserNotificationChangedTriggerFactory, Create, create_of_number);
 
-/* Those that an operation makes. */
-
-static STDMETHODIMP from_id(IDeviceConnectionChangeTriggerStatics *self, HSTRING id,
-                            IAsyncOperation_DeviceConnectionChangeTrigger **ret_operation)
-{
-        IUnknown *trigger;
-        HRESULT hr;
-
-        if (!ret_operation)
-                return E_POINTER;
-        hr = make(&device_connection, &trigger);
-        return async_new_object(ASYNC_CONNECTION, hr, trigger, ret_operation);
-}
+/* The one that an operation makes. */
 
 static STDMETHODIMP create_provider(IGattServiceProviderTriggerStatics *self, HSTRING id, GUID service,
                                     IAsyncOperation_GattServiceProviderTriggerResult **ret_operation);
 
-static const IDeviceConnectionChangeTriggerStaticsVtbl connection_statics = {
-        INSPECTABLE_SLOTS, .FromIdAsync = from_id,
-};
 static const IGattServiceProviderTriggerStaticsVtbl provider_statics = {
         INSPECTABLE_SLOTS, .CreateAsync = create_provider,
 };
@@ -239,8 +223,6 @@ const FactoryInfo refused_factories[] = {
 #define X(name, faces, factories, activate) { BACKGROUND u"" #name u"Trigger", factories, activate },
 #include "winrt/refused.def"
 #undef X
-        { BACKGROUND u"DeviceConnectionChangeTrigger",
-          { { &IID_IDeviceConnectionChangeTriggerStatics, &connection_statics, NULL } }, NULL },
         { BACKGROUND u"GattServiceProviderTrigger",
           { { &IID_IGattServiceProviderTriggerStatics, &provider_statics, NULL } }, NULL },
         { NULL, NONE, NULL },

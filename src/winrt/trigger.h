@@ -19,7 +19,10 @@ static inline bgt_trigger *trigger_of(const void *face)
 {
         return ((Trigger *)object_of(face))->trigger;
 }
-/* Takes the reference to the trigger, in any case. *ret is set to the default interface of its class. */
+/*
+ * Takes the reference to the trigger, in any case; NULL: its constructor has just failed. *ret is set to the default
+ * interface of its class.
+ */
 HRESULT trigger_wrap(bgt_trigger *trigger, void *ret);
 
 #define TRIGGER_FACE { &IID_IBackgroundTrigger, &trigger_plain_vtable, NULL }
@@ -28,4 +31,4 @@ HRESULT trigger_wrap(bgt_trigger *trigger, void *ret);
         { .name = BACKGROUND text, .size = sizeof(Trigger), .done = trigger_done, .faces = { __VA_ARGS__ } }
 
 extern const Class trigger_application, trigger_media_processing, trigger_device_use, trigger_device_servicing,
-        trigger_storage_content, trigger_storage_tracker;
+        trigger_device_connection, trigger_storage_content, trigger_storage_tracker;

@@ -105,6 +105,7 @@ static const struct {
         { BGT_TRIGGER_MEDIA_PROCESSING, &trigger_media_processing },
         { BGT_TRIGGER_DEVICE_USE, &trigger_device_use },
         { BGT_TRIGGER_DEVICE_SERVICING, &trigger_device_servicing },
+        { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, &trigger_device_connection },
         { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, &trigger_storage_content },
         { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, &trigger_storage_tracker },
         { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
@@ -121,9 +122,12 @@ static const Class *class_of(const bgt_trigger *trigger)
 
 HRESULT trigger_wrap(bgt_trigger *trigger, void *ret)
 {
-        Trigger *object = trigger ? (Trigger *)object_new(class_of(trigger)) : NULL;
+        Trigger *object;
 
         *(void **)ret = NULL;
+        if (!trigger)
+                return hresult_last();
+        object = (Trigger *)object_new(class_of(trigger));
         if (!object) {
                 bgt_trigger_unref(trigger);
                 return E_OUTOFMEMORY;

@@ -87,6 +87,18 @@ UINT32 count_tasks(void)
         return n;
 }
 
+IBackgroundTaskRegistration *find_task(IBackgroundTaskRegistration *task)
+{
+        IMapView_GUID_IBackgroundTaskRegistration *tasks = all_tasks();
+        IBackgroundTaskRegistration *found = NULL;
+        GUID id;
+
+        CHECK_OK(IBackgroundTaskRegistration_get_TaskId(task, &id));
+        CHECK_OK(IMapView_GUID_IBackgroundTaskRegistration_Lookup(tasks, id, &found));
+        IMapView_GUID_IBackgroundTaskRegistration_Release(tasks);
+        return found;
+}
+
 static HRESULT register_and_release(IBackgroundTaskBuilder *builder)
 {
         IBackgroundTaskRegistration *task = NULL;

@@ -90,20 +90,12 @@ static IInspectable *make_tracker_trigger(void)
         return new_tracker_trigger(KnownLibraryId_Pictures);
 }
 
-/* The object of an operation that is over. */
 static IInspectable *make_DeviceConnectionChange(void)
 {
-        IDeviceConnectionChangeTriggerStatics *statics = factory_of(STRING(BACKGROUND "DeviceConnectionChangeTrigger"),
-                                                                    &IID_IDeviceConnectionChangeTriggerStatics);
-        IAsyncOperation_DeviceConnectionChangeTrigger *operation = NULL;
-        IDeviceConnectionChangeTrigger *trigger = NULL;
-
-        CHECK_OK(IDeviceConnectionChangeTriggerStatics_FromIdAsync(statics, STRING("id"), &operation));
-        CHECK_OK(IAsyncOperation_DeviceConnectionChangeTrigger_GetResults(operation, &trigger));
-        IAsyncOperation_DeviceConnectionChangeTrigger_Release(operation);
-        return (IInspectable *)trigger;
+        return new_connection_trigger(STRING("/dev/ttyUSB0"));
 }
 
+/* The object of an operation that is over. */
 static IInspectable *make_GattServiceProvider(void)
 {
         IGattServiceProviderTriggerStatics *statics = factory_of(STRING(BACKGROUND "GattServiceProviderTrigger"),
@@ -183,8 +175,6 @@ static const ClassRow refused[] = {
           { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
         { u"" BACKGROUND "WiFiOnDemandHotspotConnectTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "WiFiOnDemandHotspotUpdateMetadataTrigger", { &IID_IBackgroundTrigger } },
-        { u"" BACKGROUND "DeviceConnectionChangeTrigger",
-          { &IID_IDeviceConnectionChangeTrigger, &IID_IBackgroundTrigger }, make_DeviceConnectionChange },
         { u"" BACKGROUND "GattServiceProviderTrigger",
           { &IID_IGattServiceProviderTrigger, &IID_IBackgroundTrigger }, make_GattServiceProvider },
         { NULL },
@@ -198,6 +188,8 @@ static const ClassRow others[] = {
         { u"" BACKGROUND "BackgroundTaskRegistrationGroup", { &IID_IBackgroundTaskRegistrationGroup }, make_group },
         { u"" BACKGROUND "CustomSystemEventTrigger",
           { &IID_ICustomSystemEventTrigger, &IID_IBackgroundTrigger }, make_CustomSystemEvent },
+        { u"" BACKGROUND "DeviceConnectionChangeTrigger",
+          { &IID_IDeviceConnectionChangeTrigger, &IID_IBackgroundTrigger }, make_DeviceConnectionChange },
         { u"" BACKGROUND "DeviceServicingTrigger", { &IID_IDeviceServicingTrigger, &IID_IBackgroundTrigger }, NULL },
         { u"" BACKGROUND "DeviceUseTrigger", { &IID_IDeviceUseTrigger, &IID_IBackgroundTrigger }, NULL },
         { u"" BACKGROUND "MaintenanceTrigger",
@@ -330,7 +322,7 @@ static void factories_are_exact(void)
 
 /* What works by the list, and cannot be registered through Windows' classes here; docs/winrt.md says why. */
 static const char *const no_way[] = {
-        "DeviceConnectionChangeTrigger", "DeviceWatcherTrigger", "SocketActivityTrigger",
+        "DeviceWatcherTrigger", "SocketActivityTrigger",
 };
 
 typedef struct SupportedRow {

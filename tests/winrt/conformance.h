@@ -58,6 +58,7 @@ void *factory_of(HSTRING class_name, const IID *iid);
 IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class);
 /* Registers such a task. */
 IBackgroundTaskRegistration *new_task(HSTRING name);
+IInspectable *new_connection_trigger(HSTRING id);
 /* Triggers of a library of the user. */
 IInspectable *new_content_trigger(KnownLibraryId id);
 IInspectable *new_tracker_trigger(KnownLibraryId id);
@@ -70,6 +71,8 @@ int serve(void);
 IInspectable *see_details(IInspectable *trigger, void (*fire)(void *trigger));
 /* A CustomSystemEventTrigger. */
 IInspectable *new_event_trigger(HSTRING id);
+/* The same task, as AllTasks has it. */
+IBackgroundTaskRegistration *find_task(IBackgroundTaskRegistration *task);
 /* How many tasks there are. */
 UINT32 count_tasks(void);
 
@@ -104,7 +107,7 @@ void make_home(void);
 /* Whether this is the path of that file or folder in it. */
 int is_at_home(HSTRING path, const char *name);
 /* Raises the event of this id as one that passes on what such a trigger tells: what has happened, or been changed. */
-typedef enum Told { TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE } Told;
+typedef enum Told { TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE, TOLD_DEVICE } Told;
 void tell_of(const char *event, Told told, const char *what);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);

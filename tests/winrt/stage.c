@@ -136,6 +136,7 @@ void tell_of(const char *event, Told told, const char *what)
                 [TOLD_ACTION] = { BGT_TRIGGER_TOAST_ACTION, "actions" },
                 [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
                 [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
+                [TOLD_DEVICE] = { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, "nodes" },
                 [TOLD_CHANGE] = { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, "paths" },
         };
         bgt_record *details = bgt_record_new(), *record = bgt_record_new();

@@ -157,6 +157,100 @@ static void requests_for_a_paused_device_task_are_denied(void)
         IBackgroundTaskBuilder_Release(builder);
 }
 
+/* DeviceConnectionChangeTrigger. */
+
+IInspectable *new_connection_trigger(HSTRING id)
+{
+        IDeviceConnectionChangeTriggerStatics *statics = factory_of(STRING(BACKGROUND "DeviceConnectionChangeTrigger"),
+                                                                    &IID_IDeviceConnectionChangeTriggerStatics);
+        IAsyncOperation_DeviceConnectionChangeTrigger *operation = NULL;
+        IDeviceConnectionChangeTrigger *trigger = NULL;
+
+        CHECK_OK(IDeviceConnectionChangeTriggerStatics_FromIdAsync(statics, id, &operation));
+        CHECK_OK(IAsyncOperation_DeviceConnectionChangeTrigger_GetResults(operation, &trigger));
+        IAsyncOperation_DeviceConnectionChangeTrigger_Release(operation);
+        return (IInspectable *)trigger;
+}
+
+static void an_id_is_a_path(void)
+{
+        IDeviceConnectionChangeTriggerStatics *statics = factory_of(STRING(BACKGROUND "DeviceConnectionChangeTrigger"),
+                                                                    &IID_IDeviceConnectionChangeTriggerStatics);
+        IAsyncOperation_DeviceConnectionChangeTrigger *operation = NULL;
+        IDeviceConnectionChangeTrigger *trigger = NULL;
+
+        CHECK_OK(IDeviceConnectionChangeTriggerStatics_FromIdAsync(statics, STRING("USB#1"), &operation));
+        CHECK(IAsyncOperation_DeviceConnectionChangeTrigger_GetResults(operation, &trigger) == E_INVALIDARG);
+        CHECK(!trigger);
+        CHECK(IAsyncOperation_DeviceConnectionChangeTrigger_Release(operation) == 0);
+}
+
+static void check_connection(IDeviceConnectionChangeTrigger *trigger)
+{
+        HSTRING text = NULL;
+        boolean value = 9;
+
+        CHECK_OK(IDeviceConnectionChangeTrigger_get_DeviceId(trigger, &text));
+        check_text(text, "/dev/ttyUSB0");
+        CHECK_OK(IDeviceConnectionChangeTrigger_get_CanMaintainConnection(trigger, &value));
+        CHECK(value == 0);
+        CHECK(IDeviceConnectionChangeTrigger_put_MaintainConnection(trigger, 1) == (HRESULT)0x80070032);
+        CHECK_OK(IDeviceConnectionChangeTrigger_put_MaintainConnection(trigger, 0));
+        CHECK_OK(IDeviceConnectionChangeTrigger_get_MaintainConnection(trigger, &value));
+        CHECK(value == 0);
+}
+
+static void a_registration_keeps_its_device(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Connected"), 0, 1);
+        IInspectable *made = new_connection_trigger(STRING("/dev/ttyUSB0"));
+        IDeviceConnectionChangeTrigger *connection = NULL;
+        IBackgroundTaskRegistration2 *task2 = NULL;
+        IBackgroundTaskRegistration *task = NULL, *found;
+        IBackgroundTrigger *trigger = NULL;
+
+        check_connection((IDeviceConnectionChangeTrigger *)made);
+        CHECK_OK(IInspectable_QueryInterface(made, &IID_IBackgroundTrigger, (void **)&trigger));
+        CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        IBackgroundTrigger_Release(trigger);
+        CHECK(IInspectable_Release(made) == 1);
+        CHECK_OK(IBackgroundTaskBuilder_Register(builder, &task));
+        found = find_task(task);
+        CHECK_OK(IBackgroundTaskRegistration_QueryInterface(found, &IID_IBackgroundTaskRegistration2,
+                                                            (void **)&task2));
+        CHECK_OK(IBackgroundTaskRegistration2_get_Trigger(task2, &trigger));
+        CHECK_OK(IBackgroundTrigger_QueryInterface(trigger, &IID_IDeviceConnectionChangeTrigger,
+                                                   (void **)&connection));
+        check_connection(connection);
+        IDeviceConnectionChangeTrigger_Release(connection);
+        IBackgroundTrigger_Release(trigger);
+        IBackgroundTaskRegistration2_Release(task2);
+        CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
+        IBackgroundTaskRegistration_Release(found);
+        IBackgroundTaskRegistration_Release(task);
+        IBackgroundTaskBuilder_Release(builder);
+}
+
+static void plug_in(void *trigger)
+{
+        tell_of("device", TOLD_DEVICE, "/dev/ttyUSB1");
+}
+
+static void a_device_that_comes_is_told(void)
+{
+        static const IID *const iids[] = { &IID_IDeviceConnectionChangeTriggerDetails };
+        IInspectable *trigger = new_event_trigger(STRING("device"));
+        IDeviceConnectionChangeTriggerDetails *details = check_details(
+                see_details(trigger, plug_in), u"Windows.Devices.Enumeration.DeviceConnectionChangeTriggerDetails",
+                iids, 1);
+        HSTRING text = NULL;
+
+        CHECK_OK(IDeviceConnectionChangeTriggerDetails_get_DeviceId(details, &text));
+        check_text(text, "/dev/ttyUSB1");
+        CHECK(IDeviceConnectionChangeTriggerDetails_Release(details) == 0);
+        IInspectable_Release(trigger);
+}
+
 /* ToastNotificationActionTrigger, ToastNotificationHistoryChangedTrigger. */
 
 IInspectable *new_event_trigger(HSTRING id)
@@ -237,6 +331,11 @@ const Row trigger_rows[] = {
           a_device_is_serviced_on_request },
         { "DeviceTriggerResult", "a task that the user has paused is DeniedByUser",
           requests_for_a_paused_device_task_are_denied },
+        { "ours", "a device's id is a path", an_id_is_a_path },
+        { "DeviceConnectionChangeTrigger.DeviceId", "a registration keeps the device of its trigger",
+          a_registration_keeps_its_device },
+        { "DeviceConnectionChangeTriggerDetails.DeviceId", "the device that has come or gone is told",
+          a_device_that_comes_is_told },
         { "ToastNotificationActionTriggerDetail", "the action of a notification is told",
           an_action_of_a_toast_is_told },
         { "ToastNotificationHistoryChangedTriggerDetail", "the end of a notification is told",
