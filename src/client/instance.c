@@ -14,6 +14,8 @@
 #include "client/report.h"
 #include "client/wait.h"
 
+bool instance_tells_first;
+
 static _Thread_local bgt_instance *current;
 
 bgt_instance *instance_current(void)
@@ -164,25 +166,36 @@ static void finish(bgt_instance *instance)
         wait_on_instance(b);
 }
 
+static void destroy_object(bgt *b, void (*destroy)(void *), void *object)
+{
+        if (!destroy)
+                return;
+        client_unlock(b);
+        destroy(object);
+        client_lock(b);
+}
+
 /*
  * Ends the instance if nothing of it is left. The object goes before the result is told: what its destructor still
  * writes belongs to the run. May let go of the lock.
  */
 static void check_end(bgt_instance *instance)
 {
+        void *object = instance->object;
         bgt *b = instance->b;
+        void (*destroy)(void *);
 
         if (instance->state != INSTANCE_RUNNING || !instance->returned || instance->n_deferrals > 0 ||
             instance->in_handler)
                 return;
         instance->state = INSTANCE_ENDING;
         (void)driver_unqueue(b, &instance->cancel_job);
-        if (instance->has_object && instance->server->class_.destroy) {
-                client_unlock(b);
-                instance->server->class_.destroy(instance->object);
-                client_lock(b);
-        }
+        destroy = instance->has_object ? instance->server->class_.destroy : NULL;
+        if (!instance_tells_first)
+                destroy_object(b, destroy, object);
         finish(instance);
+        if (instance_tells_first)
+                destroy_object(b, destroy, object);
 }
 
 static bool make_object(bgt_instance *instance)

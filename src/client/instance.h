@@ -32,6 +32,12 @@ typedef enum InstanceExit {
         INSTANCE_EXIT_SIGNAL,
 } InstanceExit;
 
+/*
+ * Where a process leaves as soon as its last object is gone, and asks nobody: the result is told before the object
+ * goes. False; to be set before anything is opened.
+ */
+extern bool instance_tells_first;
+
 struct bgt_instance {
         atomic_uint n_ref;
         bgt *b;

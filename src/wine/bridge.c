@@ -4,6 +4,7 @@
 
 #include "client/client.h"
 #include "client/driver.h"
+#include "client/instance.h"
 #include "winrt/factory.h"
 #include "winrt/platform.h"
 
@@ -23,6 +24,8 @@ void bridge_init(const Bridge *given)
         bridge = given;
         driver_start_thread = bridge->start_thread;
         client_program = bridge->program;
+        /* A program of Windows counts its objects, and leaves with the last. */
+        instance_tells_first = true;
         object_query_other = query_marshaler;
 }
 

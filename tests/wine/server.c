@@ -12,8 +12,8 @@
  *   crash        writes to address 0
  *
  * Arguments, a CLSID behind the first: register CLSID NAME... with an ApplicationTrigger; serve (in the apartment of
- * many threads); sta (in one of a single thread, which pumps messages); once (as serve, and leaves after its first
- * run).
+ * many threads); sta (in one of a single thread, which pumps messages); once (as serve, and leaves with the object of
+ * its first run).
  */
 #define COBJMACROS
 #include <bgtask/winrt.h>
@@ -46,6 +46,7 @@ typedef struct Task {
         IBackgroundTaskCanceledEventHandler delegate;
         atomic_uint n_ref;
         void *canceled;
+        bool ran;
 } Task;
 
 #define OF_DELEGATE(self) ((Task *)((char *)(self) - offsetof(Task, delegate)))
@@ -64,9 +65,12 @@ static ULONG task_release(IBackgroundTask *self)
 {
         ULONG n = atomic_fetch_sub(&((Task *)self)->n_ref, 1) - 1;
 
-        if (n == 0)
-                free(self);
-        return n;
+        if (n > 0)
+                return n;
+        if (((Task *)self)->ran)
+                SetEvent(has_run);
+        free(self);
+        return 0;
 }
 
 static HRESULT task_query_interface(IBackgroundTask *self, REFIID iid, void **ret)
@@ -221,7 +225,7 @@ static HRESULT task_run(IBackgroundTask *self, IBackgroundTaskInstance *instance
         printf("%s\n", SUCCEEDED(hr) ? behaviour : "?");
         if (SUCCEEDED(hr))
                 hr = behave(task, instance, behaviour);
-        SetEvent(has_run);
+        task->ran = true;
         return hr;
 }
 
