@@ -88,7 +88,8 @@ int bgt_list_log(bgt *b, const char *task, const char *run, bgt_list **ret);
 
 /*
  * Installs the package whose AppxManifest.xml is in this folder, or updates it. options may be
- * NULL: target-name:s, external-location:s. The answer is the row of bgt_list_packages() (at least
+ * NULL: target-name:s, external-location:s, wine-prefix:s (an absolute path; where its programs of
+ * Windows run, if it has some). The answer is the row of bgt_list_packages() (at least
  * package s). -ENOENT (no manifest, or no executable), -EBADMSG (the manifest is not valid),
  * -EACCES.
  */

@@ -51,6 +51,7 @@ struct Package {
         char *folder;
         char *target_name;      /* NULL: none was given */
         char *external_location;
+        char *wine_prefix;      /* of its programs of Windows; NULL: none was given */
         Uuid content;
         uint64_t installed_real_usec;
         Manifest *manifest;     /* NULL: it could not be read again; then it has no classes */
@@ -196,8 +197,7 @@ Package *broker_package_find(Broker *broker, const char *family);
 /* The package whose folder holds this executable; NULL. */
 Package *broker_package_of_executable(Broker *broker, const char *path);
 void broker_package_free(Package *package);
-void broker_package_install(Broker *broker, Call *call, const char *folder, const char *target_name,
-                            const char *external);
+void broker_package_install(Broker *broker, Call *call, const BusInstall *install);
 /*
  * Reads the package of a folder and stages it under this token. Negative errno with a sentence if it cannot be
  * installed.
@@ -215,6 +215,8 @@ int broker_package_fill_event(const Package *package, Event *event, PackageClass
 void broker_package_mark_removing(Broker *broker, const char *family, uint64_t token);
 void broker_package_end_removing(Broker *broker, uint64_t token, Error error);
 int broker_package_restore(Broker *broker, const StorePackage *row);
+/* The prefix of one that was restored. -ENOMEM. */
+int broker_package_restore_wine_prefix(Broker *broker, const char *family, const char *prefix);
 void broker_package_stored(Broker *broker, const char *family, uint64_t token);
 /* The sentence for a CLSID that the package does not serve. */
 void broker_package_explain_class(Broker *broker, const char *family, Uuid clsid, char *buf, size_t size);

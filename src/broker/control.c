@@ -116,10 +116,10 @@ static void on_open(Call *call, const char *name, const char *program, void *use
         bus_send_reply(call);
 }
 
-static void on_install(Call *call, const char *folder, const char *target_name, const char *external, void *userdata)
+static void on_install(Call *call, const BusInstall *install, void *userdata)
 {
         call_set_kind(call, KIND_INSTALL);
-        broker_package_install(userdata, call, folder, target_name, external);
+        broker_package_install(userdata, call, install);
 }
 
 static void on_remove(Call *call, const char *package, void *userdata)

@@ -27,6 +27,7 @@ void broker_package_free(Package *package)
         free(package->folder);
         free(package->target_name);
         free(package->external_location);
+        free(package->wine_prefix);
         free(package->problem);
         free(package);
 }
@@ -92,6 +93,7 @@ static Uuid content_of(const Package *package, const void *text, size_t n_text)
 
         if (buffer_printf(&b, "%s\n%s\n%s\n", package->folder, package->target_name ?: "",
                           package->manifest->root) < 0 ||
+            (package->wine_prefix && buffer_printf(&b, "%s\n", package->wine_prefix) < 0) ||
             buffer_append(&b, text, n_text) < 0) {
                 buffer_done(&b);
                 return uuid_random();
@@ -225,9 +227,17 @@ static int check_trust(const Manifest *manifest, char *sentence, size_t size)
         return r;
 }
 
+static bool manifest_has_pe(const Manifest *manifest)
+{
+        for (size_t i = 0; i < manifest->n_servers; i++)
+                if (manifest->servers[i].is_pe)
+                        return true;
+        return false;
+}
+
 /* Reads and stages; the caller describes the problems. */
-static int stage(Broker *broker, const char *folder, const ManifestOptions *options, uint64_t token,
-                 PackageProblems *problems, Package **ret)
+static int stage(Broker *broker, const char *folder, const ManifestOptions *options, const char *wine_prefix,
+                 uint64_t token, PackageProblems *problems, Package **ret)
 {
         Package *package = package_new(broker, folder, options->target_name, options->external_location);
         Buffer text = { 0 };
@@ -242,6 +252,8 @@ static int stage(Broker *broker, const char *folder, const ManifestOptions *opti
                 r = check_trust(package->manifest, problems->trust, sizeof problems->trust);
         if (r >= 0)
                 r = read_manifest_text(package->manifest, &text);
+        if (r >= 0 && manifest_has_pe(package->manifest))
+                r = dup_string(wine_prefix, &package->wine_prefix);
         if (r >= 0) {
                 package->family = strdup(package->manifest->family_name);
                 package->content = content_of(package, text.data, text.size);
@@ -274,10 +286,10 @@ static Error describe_refusal(const PackageProblems *problems, int r, char *buf,
         return error;
 }
 
-void broker_package_install(Broker *broker, Call *call, const char *folder, const char *target_name,
-                            const char *external)
+void broker_package_install(Broker *broker, Call *call, const BusInstall *install)
 {
-        const ManifestOptions options = { .target_name = target_name, .external_location = external };
+        const ManifestOptions options = { .target_name = install->target_name,
+                                          .external_location = install->external_location };
         PackageProblems problems = { 0 };
         Package *package = NULL;
         char sentence[4096];
@@ -285,7 +297,7 @@ void broker_package_install(Broker *broker, Call *call, const char *folder, cons
         Error error;
         int r;
 
-        r = stage(broker, folder, &options, call_token(call), &problems, &package);
+        r = stage(broker, install->folder, &options, install->wine_prefix, call_token(call), &problems, &package);
         if (r >= 0) {
                 r = feed_package(broker, package, EVENT_INSTALL);
                 if (r < 0)
@@ -306,7 +318,7 @@ int broker_package_stage(Broker *broker, const char *folder, uint64_t token, Pac
         const char *remedy;
         int r;
 
-        r = stage(broker, folder, &options, token, &problems, ret_package);
+        r = stage(broker, folder, &options, NULL, token, &problems, ret_package);
         if (r < 0)
                 (void)describe_refusal(&problems, r, sentence, size, &remedy);
         manifest_problems_done(&problems.manifest);
@@ -351,6 +363,7 @@ void broker_package_stored(Broker *broker, const char *family, uint64_t token)
                 .folder = package->folder,
                 .external_location = package->external_location,
                 .target_name = package->target_name,
+                .wine_prefix = package->wine_prefix,
                 .version = package->manifest->version,
                 .content = package->content,
                 .installed_real_usec = package->installed_real_usec,
@@ -450,6 +463,13 @@ int broker_package_restore(Broker *broker, const StorePackage *row)
         }
         manifest_problems_done(&problems);
         return feed_package(broker, package, EVENT_RESTORE_PACKAGE);
+}
+
+int broker_package_restore_wine_prefix(Broker *broker, const char *family, const char *prefix)
+{
+        Package *package = broker_package_find(broker, family);
+
+        return package && !package->wine_prefix ? dup_string(prefix, &package->wine_prefix) : 0;
 }
 
 /* Which packages declare what: an unknown CLSID is mostly a typing error or a package that is not installed. */

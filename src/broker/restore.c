@@ -47,6 +47,13 @@ static int restore_paused(const char *package, uint64_t since_real_usec, void *u
         return 0;
 }
 
+static int restore_wine_prefix(const char *package, const char *prefix, void *userdata)
+{
+        const Restore *restore = userdata;
+
+        return broker_package_restore_wine_prefix(restore->broker, package, prefix);
+}
+
 static int restore_task(const TaskRow *row, void *userdata)
 {
         const Restore *restore = userdata;
@@ -178,6 +185,7 @@ int broker_restore(Broker *broker)
         const StoreLoader loader = {
                 .package = restore_package,
                 .paused = restore_paused,
+                .wine_prefix = restore_wine_prefix,
                 .task = restore_task,
                 .pending = restore_pending,
                 .level = restore_level,

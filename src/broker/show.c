@@ -76,6 +76,8 @@ void show_put_package(const Broker *broker, Writer *w, const Package *package)
         writer_put_option_uint32(w, "tasks", (uint32_t)engine_count_tasks(broker->engine, package->family));
         if (engine_get_package_pause(broker->engine, package->family, &since))
                 writer_put_option_uint64(w, "paused-since", since);
+        if (package->wine_prefix)
+                writer_put_option_string(w, "wine-prefix", package->wine_prefix);
         if (package->problem)
                 writer_put_option_string(w, "problem", package->problem);
 }

@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "broker/broker.h"
+#include "broker/wine.h"
 
 typedef struct Reason {
         char sentence[WHY_SENTENCE_MAX];
@@ -143,11 +144,19 @@ static void say_condition(Broker *broker, const TaskInfo *task, const Why *why, 
         }
 }
 
-static void say_failure(const Why *why, const EngineTime *now, Reason *reason)
+static void say_failure(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now, Reason *reason)
 {
+        const Package *package = broker_package_find(broker, task->row.spec.package);
         const RunRow row = { .detail = why->detail, .result = why->status };
         char until[32], failure[160], often[64] = "";
 
+        if (package && broker_wine_prefix_is_gone(package)) {
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "its server cannot start: the prefix of Wine %.256s, "
+                         "with which its package was installed, is gone", package->wine_prefix);
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "make it again with 'bgtask wine setup %.256s', or "
+                         "install the package with another WINEPREFIX", package->wine_prefix);
+                return;
+        }
         bus_detail_text(&row, failure, sizeof failure);
         format_time(to_real(now, why->until_boot_usec), until, sizeof until);
         if (why->count > 1)
@@ -197,7 +206,7 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                 return;
         case WHY_QUARANTINED:
         case WHY_BACKING_OFF:
-                say_failure(why, now, reason);
+                say_failure(broker, task, why, now, reason);
                 return;
         case WHY_STARTING:
         case WHY_RUNNING:

@@ -178,10 +178,13 @@ static int find_loader(const Broker *broker, char **ret_loader)
         return r;
 }
 
+/* The one that the package was installed with, else that of the session, else Wine's own default. */
 static int get_prefix(const Broker *broker, const Package *package, char **ret_prefix)
 {
-        const char *prefix = launcher_get_environment(broker->launcher, "WINEPREFIX"), *home;
+        const char *prefix = package->wine_prefix, *home;
 
+        if (!prefix)
+                prefix = launcher_get_environment(broker->launcher, "WINEPREFIX");
         if (prefix) {
                 *ret_prefix = strdup(prefix);
                 return *ret_prefix ? 0 : -ENOMEM;
@@ -297,6 +300,12 @@ static WineHost *find_host(Broker *broker, const char *prefix)
         return NULL;
 }
 
+/* Wine would make another one in its place, which knows nothing of the program and nothing of us. */
+bool broker_wine_prefix_is_gone(const Package *package)
+{
+        return package->wine_prefix && access(package->wine_prefix, F_OK) < 0 && errno == ENOENT;
+}
+
 int broker_wine_prepare(Server *server, const Package *package)
 {
         Broker *broker = server->broker;
@@ -304,6 +313,10 @@ int broker_wine_prepare(Server *server, const Package *package)
         WineHost *host = NULL;
         int r;
 
+        if (broker_wine_prefix_is_gone(package)) {
+                broker_log("%s: its prefix of Wine is gone: %s", server->package, package->wine_prefix);
+                return -ENOENT;
+        }
         r = get_prefix(broker, package, &prefix);
         if (r >= 0)
                 host = find_host(broker, prefix);

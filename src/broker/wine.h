@@ -8,9 +8,11 @@
 /*
  * Makes a host ready for a server of this package. 1: it is being started, and broker_server_launch_on() is called
  * when it is ready or has failed. 0: it is ready. Negative errno, which was said to the log: -ENOENT (there is no Wine
- * here, or not our part of it), and those of launcher_spawn().
+ * here, or not our part of it, or the package's prefix is gone), and those of launcher_spawn().
  */
 int broker_wine_prepare(Server *server, const Package *package);
+/* Whether the prefix that the package was installed with is not there any more. */
+bool broker_wine_prefix_is_gone(const Package *package);
 /*
  * What starts Wine: the loader, and the variables that it needs, two strings to be freed. -ENOMEM, -ENOENT.
  */

@@ -61,6 +61,14 @@ typedef struct BusVariable {
         const char *value;
 } BusVariable;
 
+/* What InstallPackage asks for. Options that are not set are NULL. */
+typedef struct BusInstall {
+        const char *folder;
+        const char *target_name;
+        const char *external_location;
+        const char *wine_prefix;
+} BusInstall;
+
 /* What Plan asks for. */
 typedef struct BusPlan {
         uint64_t horizon_usec;
@@ -74,8 +82,7 @@ typedef struct BusPlan {
 typedef struct BusHandlers {
         /* Manager1. package "" is the caller's own. program: the caller's file; NULL: its executable. */
         void (*open)(Call *call, const char *package, const char *program, void *userdata);
-        void (*install)(Call *call, const char *folder, const char *target_name, const char *external_location,
-                        void *userdata);
+        void (*install)(Call *call, const BusInstall *install, void *userdata);
         void (*remove)(Call *call, const char *package, void *userdata);
         void (*list_packages)(Call *call, const char *cursor, uint32_t limit, void *userdata);
         void (*register_task)(Call *call, const BusRegistration *registration, void *userdata);

@@ -55,23 +55,28 @@ static void on_open(Call *call, Reader *r)
 
 static void on_install(Call *call, Reader *r)
 {
-        const char *folder = reader_get_string(r), *target_name = NULL, *external = NULL, *key, *type;
+        BusInstall install = { .folder = reader_get_string(r) };
         Refusal refusal = { 0 };
+        const char *key, *type;
 
-        if (folder[0] != '/')
-                refuse(&refusal, ERROR_INVALID_ARGUMENT, "\"%.128s\" is not an absolute path", folder);
+        if (install.folder[0] != '/')
+                refuse(&refusal, ERROR_INVALID_ARGUMENT, "\"%.128s\" is not an absolute path", install.folder);
         reader_open_array(r, "{sv}");
         while (reader_next_option(r, &key, &type)) {
                 if (strcmp(key, "target-name") == 0 && strcmp(type, "s") == 0)
-                        target_name = reader_get_string(r);
+                        install.target_name = reader_get_string(r);
                 else if (strcmp(key, "external-location") == 0 && strcmp(type, "s") == 0)
-                        external = reader_get_string(r);
+                        install.external_location = reader_get_string(r);
+                else if (strcmp(key, "wine-prefix") == 0 && strcmp(type, "s") == 0)
+                        install.wine_prefix = reader_get_string(r);
                 else
                         refuse(&refusal, ERROR_INVALID_ARGUMENT, "there is no option \"%.64s\" of the type '%.16s'",
                                key, type);
         }
+        if (install.wine_prefix && install.wine_prefix[0] != '/')
+                refuse(&refusal, ERROR_INVALID_ARGUMENT, "\"%.128s\" is not an absolute path", install.wine_prefix);
         if (!refused(call, &refusal))
-                HANDLE(call, install, folder, target_name, external);
+                HANDLE(call, install, &install);
 }
 
 static void on_remove(Call *call, Reader *r)

@@ -144,6 +144,9 @@ void cli_free_texts(char *texts[]);
 int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret_type);
 /* The i-th name that it may be, NULL past the last. */
 const char *cli_event_at(size_t i, const void *unused);
+
+/* The prefix of Wine that this names, else WINEPREFIX, else the default: absolute, to be freed. NULL: no memory. */
+char *cli_wine_prefix(const char *argument);
 /* The name or the number of a REASON_x. */
 int cli_parse_reason(const Verb *verb, const char *text, int otherwise, int *ret);
 int cli_unknown_term(const Verb *verb, const char *option, TermList list, const char *text);

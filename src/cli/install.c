@@ -13,13 +13,16 @@ static const char help[] =
         "  --target-name NAME       what $targetnametoken$ stands for in the manifest\n"
         "  --external-location DIR  where the executables are, if not in the package\n"
         "\n"
+        "Programs of Windows run in the prefix of Wine that the variable WINEPREFIX names now.\n"
+        "\n"
         "Examples:\n"
         "  bgtask install ~/apps/sample\n"
         "  bgtask install --external-location /usr/bin /usr/share/sample\n";
 
 static int install(Cli *cli, const char *folder, const char *target_name, const char *external)
 {
-        _cleanup_(freep) char *path = NULL, *external_path = NULL;
+        _cleanup_(freep) char *path = NULL, *external_path = NULL, *wine_prefix = NULL;
+        const char *variable = getenv("WINEPREFIX");
         bgt_record *options = bgt_record_new(), *package = NULL;
         int r = 0;
 
@@ -37,6 +40,10 @@ static int install(Cli *cli, const char *folder, const char *target_name, const 
                 r = bgt_record_set_string(options, "target-name", target_name);
         if (r >= 0 && external_path)
                 r = bgt_record_set_string(options, "external-location", external_path);
+        if (r >= 0 && variable && variable[0]) {
+                wine_prefix = cli_wine_prefix(variable);
+                r = wine_prefix ? bgt_record_set_string(options, "wine-prefix", wine_prefix) : -ENOMEM;
+        }
         if (r >= 0)
                 r = bgt_package_install(cli->bgt, path, options, &package);
         bgt_record_unref(options);

@@ -30,8 +30,7 @@ static const char help[] =
         "  bgtask wine setup\n"
         "  bgtask wine remove ~/.local/share/wineprefixes/sample\n";
 
-/* Wine wants it absolute. */
-static char *find_prefix(const char *argument)
+char *cli_wine_prefix(const char *argument)
 {
         const char *prefix = argument ? argument : getenv("WINEPREFIX"), *home = getenv("HOME");
         _cleanup_(freep) char *here = NULL;
@@ -115,7 +114,7 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
                 return CLI_RETURN(r);
         if (argc - r < 1 || argc - r > 2 || (strcmp(argv[r], "setup") != 0 && strcmp(argv[r], "remove") != 0))
                 return cli_usage(verb, "say setup or remove, and perhaps a prefix");
-        prefix = find_prefix(argc - r == 2 ? argv[r + 1] : NULL);
+        prefix = cli_wine_prefix(argc - r == 2 ? argv[r + 1] : NULL);
         if (!prefix)
                 return cli_out_of_memory();
         if (change_prefix(argv[r], prefix) != EXIT_OK)

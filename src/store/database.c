@@ -43,6 +43,10 @@ static const char *const statement_texts[] = {
                 "INSERT INTO paused (package, since_real_usec, crc) VALUES (?1, ?2, ?3) "
                 "ON CONFLICT (package) DO UPDATE SET since_real_usec = ?2, crc = ?3",
         [STATEMENT_DELETE_PAUSE] = "DELETE FROM paused WHERE package = ?1",
+        [STATEMENT_PUT_WINE_PREFIX] =
+                "INSERT INTO wine_prefix (package, prefix, crc) VALUES (?1, ?2, ?3) "
+                "ON CONFLICT (package) DO UPDATE SET prefix = ?2, crc = ?3",
+        [STATEMENT_DELETE_WINE_PREFIX] = "DELETE FROM wine_prefix WHERE package = ?1",
         [STATEMENT_PUT_TASK] =
                 "INSERT INTO task (id, package, name, spec, state) VALUES (?1, ?2, ?3, ?4, ?5) "
                 "ON CONFLICT (id) DO UPDATE SET package = ?2, name = ?3, spec = ?4, state = ?5",

@@ -31,6 +31,7 @@ static const char *const contents[_TABLE_MAX] = {
                           "quote(target_name) || ', ' || quote(version) || ', ' || quote(content) || ', ' || "
                           "quote(installed_real_usec) || ', ' || quote(manifest)",
         [TABLE_PAUSED] = "quote(package) || ', ' || quote(since_real_usec)",
+        [TABLE_WINE_PREFIX] = "quote(package) || ', ' || quote(prefix)",
         [TABLE_TASK] = "quote(id) || ', ' || quote(package) || ', ' || quote(name) || ', ' || quote(spec) || ', ' || "
                        "quote(state)",
         [TABLE_PENDING] = "quote(task) || ', ' || quote(number) || ', ' || quote(accepted_real_usec) || ', ' || "
@@ -85,6 +86,18 @@ static int load_paused(sqlite3_stmt *s, void *userdata)
         if (r.bad)
                 return damaged_row(load, s);
         return load->loader->paused ? load->loader->paused(package, since_real_usec, load->loader->userdata) : 0;
+}
+
+static int load_wine_prefix(sqlite3_stmt *s, void *userdata)
+{
+        Load *load = userdata;
+        RowReader r = { .statement = s, .column = 1 };
+        const char *package = row_text(&r), *prefix = row_text(&r);
+
+        row_check(&r, 1);
+        if (r.bad)
+                return damaged_row(load, s);
+        return load->loader->wine_prefix ? load->loader->wine_prefix(package, prefix, load->loader->userdata) : 0;
 }
 
 static int load_task(sqlite3_stmt *s, void *userdata)
@@ -147,6 +160,7 @@ static int load_level(sqlite3_stmt *s, void *userdata)
 static const TableRow load_rows[_TABLE_MAX] = {
         [TABLE_PACKAGE] = load_package,
         [TABLE_PAUSED] = load_paused,
+        [TABLE_WINE_PREFIX] = load_wine_prefix,
         [TABLE_TASK] = load_task,
         [TABLE_PENDING] = load_pending,
         [TABLE_LEVEL] = load_level,

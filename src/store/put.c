@@ -91,9 +91,31 @@ static bool is_text(const char *text)
         return text && *text;
 }
 
+static int delete_by_name(Store *store, Statement statement, const char *name)
+{
+        Put put = put_begin(store, statement);
+
+        put_text(&put, name);
+        return put_end(&put);
+}
+
+static int put_wine_prefix(Store *store, const char *package, const char *prefix)
+{
+        Put put;
+
+        if (!is_text(prefix))
+                return delete_by_name(store, STATEMENT_DELETE_WINE_PREFIX, package);
+        put = put_begin(store, STATEMENT_PUT_WINE_PREFIX);
+        put_text(&put, package);
+        put_text(&put, prefix);
+        put_checksum(&put);
+        return put_end(&put);
+}
+
 int store_put_package(Store *store, const StorePackage *row)
 {
         Put put = put_begin(store, STATEMENT_PUT_PACKAGE);
+        int r;
 
         if (!is_text(row->name))
                 put.error = -EINVAL;
@@ -106,22 +128,17 @@ int store_put_package(Store *store, const StorePackage *row)
         put_int(&put, row->installed_real_usec);
         put_blob(&put, row->manifest, row->n_manifest, STORE_MANIFEST_MAX);
         put_checksum(&put);
-        return put_end(&put);
-}
-
-static int delete_by_name(Store *store, Statement statement, const char *name)
-{
-        Put put = put_begin(store, statement);
-
-        put_text(&put, name);
-        return put_end(&put);
+        r = put_end(&put);
+        return r < 0 ? r : put_wine_prefix(store, row->name, row->wine_prefix);
 }
 
 int store_delete_package(Store *store, const char *name)
 {
         int r = delete_by_name(store, STATEMENT_DELETE_PACKAGE, name);
 
-        return r < 0 ? r : delete_by_name(store, STATEMENT_DELETE_PAUSE, name);
+        if (r >= 0)
+                r = delete_by_name(store, STATEMENT_DELETE_PAUSE, name);
+        return r < 0 ? r : delete_by_name(store, STATEMENT_DELETE_WINE_PREFIX, name);
 }
 
 int store_put_pause(Store *store, const char *package, uint64_t since_real_usec)

@@ -13,6 +13,7 @@ const TableInfo table_infos[_TABLE_MAX] = {
                             "key, name, folder, external_location, target_name, version, content, "
                             "installed_real_usec, manifest, crc", 10 },
         [TABLE_PAUSED] = { "paused", "key, package, since_real_usec, crc", 4 },
+        [TABLE_WINE_PREFIX] = { "wine_prefix", "key, package, prefix, crc", 4 },
         [TABLE_TASK] = { "task", "key, id, package, name, spec, state", 6 },
         [TABLE_PENDING] = { "pending",
                             "key, task, number, accepted_real_usec, scheduled_real_usec, first_scheduled_real_usec, "

@@ -8,6 +8,7 @@
 typedef enum Table {
         TABLE_PACKAGE,
         TABLE_PAUSED,
+        TABLE_WINE_PREFIX,
         TABLE_TASK,
         TABLE_PENDING,
         TABLE_LEVEL,

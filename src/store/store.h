@@ -36,6 +36,7 @@ typedef struct StorePackage {
         const char *folder;
         const char *external_location;
         const char *target_name;
+        const char *wine_prefix;       /* in a load NULL: StoreLoader has its own call for it */
         const char *version;
         Uuid content;
         uint64_t installed_real_usec;
@@ -91,6 +92,7 @@ typedef struct StoreReport {
 typedef struct StoreLoader {
         int (*package)(const StorePackage *row, void *userdata);
         int (*paused)(const char *package, uint64_t since_real_usec, void *userdata);
+        int (*wine_prefix)(const char *package, const char *prefix, void *userdata);
         int (*task)(const TaskRow *row, void *userdata);
         int (*pending)(const PendingRow *row, void *userdata);
         int (*level)(const StoreLevel *row, void *userdata);
@@ -115,8 +117,9 @@ typedef struct StoreHistoryQuery {
 int store_open(const StoreConfig *config, Store **ret_store, StoreReport *ret_report);
 
 /*
- * Reads everything that a start needs: packages, paused ones, tasks, pending firings, levels, in this order. Once,
- * before the first unit is ended. Adds to what store_open() reported. Negative errno of a callback or of the disk.
+ * Reads everything that a start needs: packages, paused ones, prefixes of Wine, tasks, pending firings, levels, in
+ * this order. Once, before the first unit is ended. Adds to what store_open() reported. Negative errno of a callback
+ * or of the disk.
  */
 int store_load(Store *store, const StoreLoader *loader, StoreReport *report);
 

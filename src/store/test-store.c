@@ -331,6 +331,43 @@ static void a_package_comes_back_with_a_manifest_of_the_largest_size(void **stat
         assert_int_equal(f->report.n_packages, 0);
 }
 
+static int compare_wine_prefix(const char *package, const char *prefix, void *userdata)
+{
+        size_t *n = userdata;
+
+        assert_string_equal(package, "Sample_h91ms92gdsmmt");
+        assert_string_equal(prefix, "/home/a/prefix");
+        ++*n;
+        return 0;
+}
+
+static void the_prefix_of_a_package_comes_back_until_it_is_installed_without_or_removed(void **state)
+{
+        static const char *const prefixes[] = { "/old", "/home/a/prefix", NULL, "/home/a/prefix" };
+        StorePackage row = { .name = "Sample_h91ms92gdsmmt", .folder = "/usr/share/sample" };
+        Fixture *f = *state;
+
+        reopen_and_load(f, &(StoreLoader){ 0 });
+        for (uint64_t commit = 1; commit <= 5; commit++) {
+                size_t n = 0;
+
+                store_begin(f->store, commit);
+                if (commit < 5) {
+                        row.wine_prefix = prefixes[commit - 1];
+                        store_put_package(f->store, &row);
+                } else {
+                        store_delete_package(f->store, row.name);
+                }
+                store_end(f->store);
+                assert_int_equal(wait_commit(f, commit), 0);
+                if (commit == 1)
+                        continue;
+                reopen_and_load(f, &(StoreLoader){ .wine_prefix = compare_wine_prefix, .userdata = &n });
+                assert_int_equal(n, commit % 2 == 0);
+                assert_int_equal(f->report.n_packages, commit < 5);
+        }
+}
+
 static int compare_paused(const char *package, uint64_t since_real_usec, void *userdata)
 {
         size_t *n = userdata;
@@ -624,6 +661,7 @@ int main(int argc, char *argv[])
                 TEST(a_pending_firing_comes_back_until_it_is_deleted),
                 TEST(a_deleted_task_takes_its_pending_firings_with_it),
                 TEST(a_package_comes_back_with_a_manifest_of_the_largest_size),
+                TEST(the_prefix_of_a_package_comes_back_until_it_is_installed_without_or_removed),
                 TEST(the_pause_of_a_package_comes_back_until_it_ends_or_the_package_goes),
                 TEST(the_last_level_of_a_condition_comes_back_with_its_boot),
                 TEST(puts_of_several_commits_may_alternate),

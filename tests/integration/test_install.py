@@ -6,7 +6,7 @@ import pathlib
 import shutil
 from xml.etree import ElementTree
 
-from harness import CLSID, CLSID_2, Case, HOUR, Package, eventually, wait_gone
+from harness import CLSID, CLSID_2, Case, HOUR, Package, SERVER, eventually, wait_gone
 
 SEED = 'SamplePackagedWinMainBackgroundApp_h91ms92gdsmmt'
 
@@ -130,3 +130,53 @@ class Removing(Case):
         package.install()
         self.assertEqual(self.broker.tasks(), [])
         self.assert_outcome(self.broker.outcome(self.broker.register(package, 'ok')), 'completed')
+
+
+class ProgramsOfWindows(Case):
+    def setUp(self):
+        super().setUp()
+        self.prefix = self.broker.folder / 'prefix'
+        self.prefix.mkdir()
+        self.package = Package(self.broker, install=False)
+        (self.package.folder / 'server').write_bytes(b'MZ')
+
+    def prefix_of(self):
+        row, = self.broker.bgtask('packages', '--json').json
+        return row.get('wine-prefix')
+
+    def install(self, **variables):
+        done = self.broker.bgtask('install', '--json', str(self.package.folder), env=variables)
+        self.assertEqual(done.status, 0, done.err)
+        self.package.family = done.json['package']
+        return self.prefix_of()
+
+    def test_the_prefix_of_wine_is_kept_with_the_package(self):
+        self.assertEqual(self.install(WINEPREFIX=str(self.prefix)), str(self.prefix))
+        self.broker.restart()
+        self.assertEqual(self.prefix_of(), str(self.prefix))
+        # Another one takes its place, and so does none.
+        self.assertEqual(self.install(WINEPREFIX=str(self.broker.folder)), str(self.broker.folder))
+        self.assertIsNone(self.install())
+        self.broker.restart()
+        self.assertIsNone(self.prefix_of())
+
+    def test_a_package_without_programs_of_windows_has_no_prefix_of_wine(self):
+        shutil.copy(SERVER, self.package.folder / 'server')
+        self.assertIsNone(self.install(WINEPREFIX=str(self.prefix)))
+
+    def test_a_prefix_of_wine_is_an_absolute_path(self):
+        self.assert_refused('InvalidArgument', '"prefix" is not an absolute path', by=lambda:
+                            self.broker.call('InstallPackage', 'sa{sv}', str(self.package.folder),
+                                             {'wine-prefix': ('s', 'prefix')}))
+
+    def test_a_prefix_of_wine_that_is_gone_is_why_a_server_does_not_start(self):
+        self.install(WINEPREFIX=str(self.prefix))
+        self.prefix.rmdir()
+        task = self.broker.register(self.package, 'ok')
+        self.broker.run(task)
+        eventually(lambda: 'backing-off' in self.broker.why(task))
+        sentence, _, remedy, _ = self.broker.why(task)['backing-off']
+        self.assertEqual(sentence, f'its server cannot start: the prefix of Wine {self.prefix}, with which its '
+                                   'package was installed, is gone')
+        self.assertIn(f"'bgtask wine setup {self.prefix}'", remedy)
+        self.assertFalse(self.prefix.exists())

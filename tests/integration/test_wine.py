@@ -79,6 +79,16 @@ class Serving(ServerCase):
         # The second run found the server of the first.
         self.assertEqual(len(self.servers()), 1)
 
+    def test_a_program_runs_in_the_prefix_that_its_package_was_installed_with(self):
+        self.install()
+        self.assertEqual(self.broker.bgtask('install', self.program.parent.parent).status, 0)
+        self.addCleanup(self.broker.bgtask, 'import-environment', *self.variables)
+        other = {'WINEPREFIX': str(self.broker.folder / 'other')}
+        self.broker.bgtask('import-environment', *other, env=other)
+        complete, = self.register('complete')
+        self.assert_outcome('completed', complete)
+        self.assertFalse((self.broker.folder / 'other').exists())
+
     def test_a_run_is_canceled_on_a_thread_of_wine(self):
         self.install()
         task, = self.register('wait')

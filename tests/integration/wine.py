@@ -58,7 +58,8 @@ class WineCase(Case):
         folder = self.broker.folder / 'pkg' / name
         copy = folder / path
         copy.parent.mkdir(parents=True)
-        return shutil.copy(program, copy), folder
+        shutil.copy(program, copy)
+        return copy, folder
 
     def install_folder(self, folder, servers, capabilities='<rescap:Capability Name="runFullTrust"/>'):
         """Installs what is there as a package with these servers; its family."""
