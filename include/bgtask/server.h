@@ -121,9 +121,10 @@ void bgt_deferral_unref(bgt_deferral *deferral);
 /* The instance that it keeps alive. Borrowed. NULL for NULL. */
 bgt_instance *bgt_deferral_instance(bgt_deferral *deferral);
 /*
- * Complete, and unref. result is 0 or more, or a negative errno that says why the work failed. The
- * instance's result is the first negative one that run or a deferral gives, else the first that is
- * not 0. A deferral that is already complete stays as it is.
+ * Complete, and unref. result is 0 or more, or a negative errno that says why the work failed, or an
+ * HRESULT that says so: that is kept as it is, and the history has its name. The instance's result is the
+ * first negative one that run or a deferral gives, else the first that is not 0. A deferral that is already
+ * complete stays as it is.
  */
 void bgt_deferral_complete(bgt_deferral *deferral, int result);
 
@@ -134,7 +135,8 @@ void bgt_deferral_complete(bgt_deferral *deferral, int result);
  *
  *   create    IClassFactory::CreateInstance: makes the object of one run. NULL fails the run with -ENOMEM. Without
  *             create the object is the factory pointer itself.
- *   run       IBackgroundTask::Run: does the work, or takes deferrals and returns. 0 or more, or a negative errno.
+ *   run       IBackgroundTask::Run: does the work, or takes deferrals and returns. 0 or more, or a negative errno or
+ *             HRESULT.
  *   canceled  the Canceled event: a flag to set, an operation to stop. Not called after the instance's end.
  *   destroy   Release: the instance has ended, nothing else of this class is called with the object.
  *

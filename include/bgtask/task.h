@@ -371,7 +371,8 @@ int bgt_registration_request(bgt_registration *task, const bgt_record *arguments
 typedef void (*bgt_progress_handler)(bgt_registration *task, const char *run, uint32_t progress, void *userdata);
 /*
  * result is what BackgroundTaskCompletedEventArgs.CheckResult() says: 0 or more if the run
- * completed, with what it returned; else a negative errno: its own, -ECANCELED, -ETIMEDOUT,
+ * completed, with what it returned; else the negative errno or HRESULT (below -4095) that it returned,
+ * -ECANCELED, -ETIMEDOUT,
  * -ECONNRESET (its server was gone), -ENOEXEC (it was not started), -ESTALE (it expired). details
  * is borrowed: the row of bgt_list_history() (bgtask/manage.h).
  */

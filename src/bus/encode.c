@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "bus/bus.h"
 #include "bus/registration.h"
 
@@ -143,7 +144,7 @@ const char *bus_detail_text(const RunRow *row, char *buf, size_t size)
 const char *bus_outcome_text(const RunRow *row, char *buf, size_t size)
 {
         const char *reason = term_name(TERM_REASON, row->reason);
-        char detail[160];
+        char detail[160], result[128];
 
         bus_detail_text(row, detail, sizeof detail);
         switch (row->outcome) {
@@ -156,7 +157,7 @@ const char *bus_outcome_text(const RunRow *row, char *buf, size_t size)
                 else if (row->detail == DETAIL_KILLED)
                         snprintf(buf, size, "failed: killed by SIG%s", signal_text(row->result));
                 else
-                        snprintf(buf, size, "failed: %s", strerror(-row->result));
+                        snprintf(buf, size, "failed: %s", result_format(row->result, result, sizeof result));
                 break;
         case OUTCOME_CANCELED:
                 snprintf(buf, size, "canceled (%s)", reason ? reason : "?");

@@ -395,7 +395,7 @@ static int result_of(const bgt_record *record)
         case BGT_OUTCOME_COMPLETED:
                 return result > 0 && result <= INT32_MAX ? (int)result : 0;
         case BGT_OUTCOME_FAILED:
-                return result < 0 && result > INT32_MIN ? (int)result : -EIO;
+                return result < 0 && result >= INT32_MIN ? (int)result : -EIO;
         case BGT_OUTCOME_CANCELED:
                 return -ECANCELED;
         case BGT_OUTCOME_ABANDONED:

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "base/result.h"
+
 typedef struct Args {
         Object object;
         GUID run;
@@ -29,6 +31,8 @@ static STDMETHODIMP get_progress(IBackgroundTaskProgressEventArgs *self, UINT32 
 
 HRESULT args_hresult(int result)
 {
+        if (result_is_hresult(result))
+                return (HRESULT)result;
         switch (-result) {
         case ECANCELED:
                 return (HRESULT)0x800704c7; /* ERROR_CANCELLED */

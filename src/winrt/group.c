@@ -208,7 +208,7 @@ static int run_it(bgt_instance *instance, void *object)
         if (list.n == 0)
                 return -ENOSYS;
         hr = instance_new(instance, &run->instance);
-        return hresult_to_errno(SUCCEEDED(hr) ? tell(known, &list, run->instance) : hr);
+        return hresult_to_result(SUCCEEDED(hr) ? tell(known, &list, run->instance) : hr);
 }
 
 static const bgt_class class_ = { .size = sizeof class_, .create = create, .run = run_it, .destroy = destroy };

@@ -2,7 +2,6 @@
 
 #include "winrt/object.h"
 
-#include <errno.h>
 #include <string.h>
 
 HRESULT (*object_query_other)(Object *object, const IID *iid, void **ret_object);
@@ -180,23 +179,4 @@ HRESULT hresult_last(void)
 HRESULT hresult_from(int r)
 {
         return r < 0 ? hresult_last() : S_OK;
-}
-
-int hresult_to_errno(HRESULT hr)
-{
-        if (SUCCEEDED(hr))
-                return 0;
-        switch (hr) {
-        case E_OUTOFMEMORY:
-                return -ENOMEM;
-        case E_INVALIDARG:
-        case E_POINTER:
-                return -EINVAL;
-        case E_ACCESSDENIED:
-                return -EACCES;
-        case E_NOTIMPL:
-                return -ENOSYS;
-        default:
-                return -EIO;
-        }
 }

@@ -98,8 +98,11 @@ bool guid_parse(const char *text, GUID *ret_guid);
 HRESULT hresult_last(void);
 /* The same for a result: a positive one is S_OK. */
 HRESULT hresult_from(int r);
-/* A result of a run as libbgtask has it: 0, or a negative errno. */
-int hresult_to_errno(HRESULT hr);
+/* What a run ends with as libbgtask has it: 0, or the HRESULT that says failure. */
+static inline int hresult_to_result(HRESULT hr)
+{
+        return SUCCEEDED(hr) ? 0 : (int)hr;
+}
 
 bool string_equal(HSTRING a, HSTRING b);
 /* UTF-8, to be freed. E_OUTOFMEMORY, E_INVALIDARG (it is not valid UTF-16, or holds a 0). */

@@ -93,7 +93,7 @@ static int run_it(bgt_instance *instance, void *object)
                 hr = instance_new(instance, &run->instance);
         if (SUCCEEDED(hr))
                 hr = IBackgroundTask_Run(run->task, run->instance);
-        return hresult_to_errno(hr);
+        return hresult_to_result(hr);
 }
 
 static const bgt_class class_ = { .size = sizeof class_, .create = create, .run = run_it, .destroy = destroy };

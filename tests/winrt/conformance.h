@@ -102,6 +102,8 @@ void run_task(const char *name);
 void cancel_task(const char *name, int reason);
 void pause_task(const char *name);
 void set_on_ac_power(int on);
+/* Whether this is what the history says of the last run of the task of this name. */
+int has_ended_as(const char *name, const char *text);
 /* A home for the user of this process, with the folders Images, which the user has set for pictures, and Music. */
 void make_home(void);
 /* Whether this is the path of that file or folder in it. */

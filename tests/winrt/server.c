@@ -249,12 +249,38 @@ static void a_deferral_that_is_dropped_fails_the_run(void)
 
 static void a_failed_run_fails_check_result(void)
 {
+        static const struct {
+                HRESULT hr;
+                const char *text;
+        } rows[] = {
+                { E_OUTOFMEMORY, "failed: 0x8007000e E_OUTOFMEMORY" },
+                { E_FAIL, "failed: 0x80004005 E_FAIL" },
+                { REGDB_E_CLASSNOTREG, "failed: 0x80040154 REGDB_E_CLASSNOTREG" },
+                { (HRESULT)0x80000000, "failed: 0x80000000" },
+                { (HRESULT)0xc0000005, "failed: 0xc0000005" },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                Scene scene = set_scene();
+
+                result = rows[i].hr;
+                start();
+                CHECK(gate_wait(&completed, 1));
+                CHECK(checked == rows[i].hr);
+                CHECK(has_ended_as("Scene", rows[i].text));
+                clear(&scene);
+        }
+}
+
+static void a_run_that_says_s_false_completes(void)
+{
         Scene scene = set_scene();
 
-        result = E_OUTOFMEMORY;
+        result = S_FALSE;
         start();
         CHECK(gate_wait(&completed, 1));
-        CHECK(checked == E_OUTOFMEMORY);
+        CHECK_OK(checked);
+        CHECK(has_ended_as("Scene", "completed"));
         clear(&scene);
 }
 
@@ -435,8 +461,10 @@ const Row server_rows[] = {
         { "IBackgroundTaskInstance.GetDeferral", "a deferral keeps the task alive; a second Complete() does nothing",
           a_deferral_keeps_the_task_alive },
         { "ours", "a deferral that is dropped fails the run", a_deferral_that_is_dropped_fails_the_run },
-        { "BackgroundTaskCompletedEventArgs.CheckResult", "a failed run fails CheckResult()",
+        { "BackgroundTaskCompletedEventArgs.CheckResult",
+          "CheckResult() gives the HRESULT of a failed run, and history its name",
           a_failed_run_fails_check_result },
+        { "SUCCEEDED", "a run that says S_FALSE has completed", a_run_that_says_s_false_completes },
         { "IBackgroundTaskInstance.Canceled", "Canceled says why, also to a handler that is added late",
           canceled_says_why_and_is_told_late_too },
         { "EventRegistrationToken", "handlers that were removed are not called",

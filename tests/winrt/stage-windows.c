@@ -68,6 +68,11 @@ void set_on_ac_power(int on)
         (void)ask("power", on ? "on" : "off");
 }
 
+int has_ended_as(const char *name, const char *text)
+{
+        return strcmp(ask("ended", name), text) == 0;
+}
+
 void make_home(void)
 {
         (void)ask("home", "?");

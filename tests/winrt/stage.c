@@ -90,6 +90,21 @@ void set_on_ac_power(int on)
         CHECK(bgt_test_set_condition(NULL, "OnACPower", on ? "true" : "false") == 0);
 }
 
+int has_ended_as(const char *name, const char *text)
+{
+        const bgt_record *row = NULL;
+        char id[BGT_ID_SIZE];
+        bgt_list *list = NULL;
+        int is;
+
+        get_id(name, id);
+        CHECK(bgt_list_history(NULL, NULL, id, &list) == 0);
+        CHECK(bgt_list_next(list, &row) > 0);
+        is = strcmp(bgt_record_string(row, "text"), text) == 0;
+        bgt_list_free(list);
+        return is;
+}
+
 static void write_file(const char *folder, const char *name, const char *text)
 {
         char path[4096];
