@@ -27,7 +27,8 @@ enum bgt_type {
         BGT_TYPE_STRINGS = 5,  /* a list of text */
         BGT_TYPE_RECORD = 6,
         BGT_TYPE_RECORDS = 7,  /* a list of records */
-        BGT_TYPE_DOUBLE = 8
+        BGT_TYPE_DOUBLE = 8,
+        BGT_TYPE_BYTES = 9
 };
 
 /* An empty record; NULL if there is no memory. */
@@ -45,6 +46,7 @@ int bgt_record_set_int(bgt_record *record, const char *key, int64_t value);
 int bgt_record_set_uint(bgt_record *record, const char *key, uint64_t value);
 int bgt_record_set_double(bgt_record *record, const char *key, double value);
 int bgt_record_set_string(bgt_record *record, const char *key, const char *value);
+int bgt_record_set_bytes(bgt_record *record, const char *key, const void *value, size_t n);
 int bgt_record_set_strings(bgt_record *record, const char *key, const char *const *values, size_t n);
 /* Keeps a reference to the value, which must not be changed afterwards. -EINVAL: nested deeper than 8. */
 int bgt_record_set_record(bgt_record *record, const char *key, bgt_record *value);
@@ -68,6 +70,8 @@ int64_t bgt_record_int(const bgt_record *record, const char *key, int64_t otherw
 uint64_t bgt_record_uint(const bgt_record *record, const char *key, uint64_t otherwise);
 double bgt_record_double(const bgt_record *record, const char *key, double otherwise);
 const char *bgt_record_string(const bgt_record *record, const char *key);
+/* *ret_n, if wanted, is their number, which may be 0. */
+const void *bgt_record_bytes(const bgt_record *record, const char *key, size_t *ret_n);
 /* *ret_n, if wanted, is the length of the list; the list also ends with NULL. */
 const char *const *bgt_record_strings(const bgt_record *record, const char *key, size_t *ret_n);
 const bgt_record *bgt_record_record(const bgt_record *record, const char *key);

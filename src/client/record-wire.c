@@ -143,6 +143,19 @@ static int read_text(bgt_record *record, const char *key, Reader *r, char type)
         return copy ? record_put(record, key, (Field){ .type = BGT_TYPE_STRING, .string = copy }) : -ENOMEM;
 }
 
+static int read_bytes(bgt_record *record, const char *key, Reader *r)
+{
+        size_t n;
+        const uint8_t *bytes = reader_get_bytes(r, &n);
+        void *copy = malloc(n + 1);
+
+        if (!copy)
+                return -ENOMEM;
+        if (n > 0)
+                memcpy(copy, bytes, n);
+        return record_put(record, key, (Field){ .type = BGT_TYPE_BYTES, .bytes = copy, .n = n });
+}
+
 static bool read_number(Reader *r, char type, Field *value)
 {
         switch (type) {
@@ -193,6 +206,8 @@ static int read_value(bgt_record *record, const char *key, Reader *r, const char
                 return record_put(record, key, value);
         if (*type == 's' || *type == 'o' || *type == 'g')
                 return read_text(record, key, r, *type);
+        if (strcmp(type, "ay") == 0)
+                return read_bytes(record, key, r);
         if (*type == '(' || strcmp(type, "a{sv}") == 0) {
                 e = read_record(r, type, key, depth, &child);
                 return e < 0 ? e : record_put(record, key, (Field){ .type = BGT_TYPE_RECORD, .record = child });
@@ -250,6 +265,10 @@ void record_write_field(const Field *field, Writer *w)
         case BGT_TYPE_STRINGS:
                 write_strings(field, w);
                 return;
+        case BGT_TYPE_BYTES:
+                writer_open_option(w, field->key, "ay");
+                writer_put_bytes(w, field->bytes, field->n);
+                break;
         case BGT_TYPE_INT:
                 writer_open_option(w, field->key, "x");
                 writer_put_int64(w, field->signed_);

@@ -34,6 +34,9 @@ void record_field_done(Field *field)
         case BGT_TYPE_STRING:
                 free(field->string);
                 break;
+        case BGT_TYPE_BYTES:
+                free(field->bytes);
+                break;
         case BGT_TYPE_STRINGS:
                 for (size_t i = 0; i < field->n; i++)
                         free(field->strings[i]);
@@ -143,6 +146,17 @@ int bgt_record_set_string(bgt_record *record, const char *key, const char *value
         if (!copy)
                 return fail(ERROR_NO_MEMORY, NULL);
         return set(record, key, (Field){ .type = BGT_TYPE_STRING, .string = copy });
+}
+
+int bgt_record_set_bytes(bgt_record *record, const char *key, const void *value, size_t n)
+{
+        void *copy = malloc(n + 1);
+
+        if (!copy)
+                return fail(ERROR_NO_MEMORY, NULL);
+        if (n > 0)
+                memcpy(copy, value, n);
+        return set(record, key, (Field){ .type = BGT_TYPE_BYTES, .bytes = copy, .n = n });
 }
 
 int bgt_record_set_strings(bgt_record *record, const char *key, const char *const *values, size_t n)
@@ -264,6 +278,16 @@ const char *bgt_record_string(const bgt_record *record, const char *key)
         const Field *field = find(record, key);
 
         return field && field->type == BGT_TYPE_STRING ? field->string : NULL;
+}
+
+const void *bgt_record_bytes(const bgt_record *record, const char *key, size_t *ret_n)
+{
+        const Field *field = find(record, key);
+        bool found = field && field->type == BGT_TYPE_BYTES;
+
+        if (ret_n)
+                *ret_n = found ? field->n : 0;
+        return found ? field->bytes : NULL;
 }
 
 const char *const *bgt_record_strings(const bgt_record *record, const char *key, size_t *ret_n)

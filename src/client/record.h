@@ -26,6 +26,7 @@ typedef struct Field {
                 uint64_t unsigned_;
                 double real;
                 char *string;
+                void *bytes; /* n of them */
                 char **strings;
                 bgt_record *record;
                 bgt_record **records;

@@ -153,20 +153,24 @@ static void a_record_passes_through_a_message(void **state)
         Message *m;
         Writer w;
         Reader r;
+        size_t n;
 
         assert_int_equal(bgt_record_set_string(record, "s", "text"), 0);
         assert_int_equal(bgt_record_set_int(record, "i", -5), 0);
         assert_int_equal(bgt_record_set_uint(record, "u", 6), 0);
         assert_int_equal(bgt_record_set_bool(record, "b", true), 0);
         assert_int_equal(bgt_record_set_double(record, "d", 0.5), 0);
+        assert_int_equal(bgt_record_set_bytes(record, "b2", "\0\1", 2), 0);
         writer_init(&w);
         writer_start_signal(&w, "/a", "a.b", "C");
         record_write(record, &w);
         m = message_of(&w);
         reader_init(&r, m);
         assert_int_equal(record_new_from_options(&r, &copy), 0);
-        assert_int_equal(bgt_record_size(copy), 5);
-        for (size_t i = 0; i < 5; i++)
+        assert_int_equal(bgt_record_size(copy), 6);
+        assert_memory_equal(bgt_record_bytes(copy, "b2", &n), "\0\1", 2);
+        assert_int_equal(n, 2);
+        for (size_t i = 0; i < 6; i++)
                 assert_int_equal(bgt_record_type(copy, bgt_record_key(copy, i)),
                                  bgt_record_type(record, bgt_record_key(copy, i)));
         assert_int_equal(bgt_record_int(copy, "i", 0), -5);
@@ -221,7 +225,10 @@ static void lists_and_records_in_records_are_read(void **state)
         reader_init(&r, m);
         assert_int_equal(record_read_row(record, &r, names), 0);
         /* What a record cannot hold, or has no name, is left out. */
-        assert_int_equal(bgt_record_size(record), 4);
+        assert_int_equal(bgt_record_size(record), 5);
+        assert_memory_equal(bgt_record_bytes(record, "bytes", &n), "xyz", 3);
+        assert_int_equal(n, 3);
+        assert_null(bgt_record_bytes(record, "tasks", NULL));
         classes = bgt_record_records(record, "classes", &n);
         assert_int_equal(n, 3);
         assert_string_equal(bgt_record_string(classes[2], "clsid"), "c3");
