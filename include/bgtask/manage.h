@@ -160,7 +160,8 @@ int bgt_run_cancel(bgt *b, const char *run, int reason);
 /* Watching. */
 
 enum bgt_event {
-        BGT_EVENT_TASK_CHANGED = 1,  /* task:s, package:s, name:s, change:s (registered, unregistered, changed) */
+        /* task:s, package:s, name:s, change:s (registered, unregistered, changed, endpoint) */
+        BGT_EVENT_TASK_CHANGED = 1,
         BGT_EVENT_RUN_CHANGED = 2,   /* task:s, package:s, run:s, state:s, name:s, attempt:u, reason:s, server:u */
         BGT_EVENT_PROGRESS = 3,      /* task:s, package:s, run:s, progress:u */
         BGT_EVENT_COMPLETED = 4,     /* the row of bgt_list_history() */

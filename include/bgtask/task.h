@@ -101,6 +101,12 @@ bgt_trigger *bgt_trigger_toast_action(const char *action, bool one_shot);
  * notifications:S and reasons:S ("expired", "dismissed", "closed", "undefined").
  */
 bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot);
+/*
+ * PushNotificationTrigger(): fires when a push message has come for the task, once for each message;
+ * bgt_instance_details() has message:bytes (4096 at most, as the push server got them). The messages
+ * are sent to the task's endpoint, bgt_registration_endpoint().
+ */
+bgt_trigger *bgt_trigger_push_notification(bool one_shot);
 /* MediaProcessingTrigger(): as an ApplicationTrigger, requested with bgt_trigger_request(). */
 bgt_trigger *bgt_trigger_media_processing(void);
 /*
@@ -364,6 +370,13 @@ bgt_trigger *bgt_registration_trigger_at(const bgt_registration *task, size_t pl
  * end. -ENOENT.
  */
 int bgt_registration_unregister(bgt_registration *task, bool cancel_running);
+/*
+ * The URL to which servers send the messages of a task with a PushNotificationTrigger, as Windows'
+ * PushNotificationChannel.Uri; for free(). It comes some time after the registration, and may become
+ * another one at any time: then there is a BGT_EVENT_TASK_CHANGED whose change is "endpoint".
+ * -ENODATA if none is known (bgt_why() tells why), -ENOENT if the task is gone, -ENOMEM.
+ */
+int bgt_registration_endpoint(bgt_registration *task, char **ret_endpoint);
 /* ApplicationTrigger.RequestAsync for this task: see bgt_trigger_request(). */
 int bgt_registration_request(bgt_registration *task, const bgt_record *arguments, int *ret_result);
 

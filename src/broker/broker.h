@@ -351,6 +351,24 @@ void broker_sensors_keep(const Broker *broker);
 void on_take_socket(Call *call, BusRun run, void *userdata);
 void broker_sensors_done(Broker *broker);
 
+/* push.c */
+#define PUSH_BIT (UINT64_C(1) << 61) /* of tokens that are no call's */
+#define PUSH_TEXT_MAX 512
+/* What a registration that was filled borrows. */
+typedef struct PushTexts {
+        char text[PUSH_TEXT_MAX];
+        Trigger more[TRIGGERS_MAX];
+} PushTexts;
+/* Gives the push triggers of a registration their text. */
+void broker_push_fill(const Broker *broker, TaskSpec *spec, uint8_t if_exists, PushTexts *texts);
+/* What the engine says of a message. */
+void broker_push_answered(const Broker *broker, uint64_t token, Error error);
+/* Where messages for the task are to be sent to; NULL: that is not known, or there is no such trigger. */
+const char *broker_push_endpoint(const Broker *broker, const TaskInfo *task);
+/* For SensorsConfig. */
+void broker_push_came(const char *text, const void *message, size_t n_message, uint64_t token, void *userdata);
+void broker_push_endpoint_changed(const char *text, void *userdata);
+
 /* zone.c */
 /* Tells the engine the rules of the zone that the expression names. False: there is no such zone. */
 bool broker_zone_need(Broker *broker, const char *expression);

@@ -142,6 +142,7 @@ static void on_remove(Call *call, const char *package, void *userdata)
 static void feed_register(Broker *broker, uint64_t token, const BusRegistration *registration, const char *package)
 {
         TaskSpec spec = registration->spec;
+        PushTexts texts;
         Event event;
 
         for (uint32_t i = 0; i <= spec.n_more; i++)
@@ -150,6 +151,7 @@ static void feed_register(Broker *broker, uint64_t token, const BusRegistration 
         event = broker_event(broker, EVENT_REGISTER, token);
 
         spec.package = package;
+        broker_push_fill(broker, &spec, registration->if_exists, &texts);
         event.reg.spec = &spec;
         event.reg.if_exists = registration->if_exists;
         broker_feed(broker, &event);
@@ -603,6 +605,10 @@ void control_reply(Broker *broker, const Effect *effect)
 
         if (effect->reply.token & BATCH_BIT) {
                 reply_to_batch(broker, effect);
+                return;
+        }
+        if (effect->reply.token & PUSH_BIT) {
+                broker_push_answered(broker, effect->reply.token, effect->reply.error);
                 return;
         }
         call = bus_find_call(broker->bus, effect->reply.token);

@@ -183,6 +183,7 @@ int broker_sensors_open(Broker *broker)
         const SensorsConfig config = {
                 .system_bus = address && address[0] ? address : ADDRESS_SYSTEM_BUS,
                 .session_bus = broker->options.paths.system ? "" : find_session_bus(),
+                .push_distributor = getenv("UNIFIEDPUSH_DISTRIBUTOR") ?: "",
                 .sysfs = "/sys",
                 .localtime = "/etc/localtime",
                 .storage = broker->paths.state,
@@ -191,6 +192,8 @@ int broker_sensors_open(Broker *broker)
                 .read = on_read,
                 .raised = on_raised,
                 .happened = on_happened,
+                .pushed = broker_push_came,
+                .endpoint = broker_push_endpoint_changed,
                 .peeked = on_peeked,
                 .real_usec = real_usec,
                 .userdata = broker,

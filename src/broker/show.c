@@ -149,7 +149,7 @@ static void on_list_tasks(Call *call, const char *package, const char *name, con
         w = bus_begin_reply(call);
         writer_open_array(w, "(sssa{sv})");
         for (size_t i = 0; i < n; i++)
-                bus_put_task(w, &tasks[i], &now, true);
+                bus_put_task(w, &tasks[i], &now, broker_push_endpoint(broker, &tasks[i]), true);
         writer_close(w);
         writer_put_string(w, n == limit ? uuid_format(tasks[n - 1].row.id, text) : "");
         bus_send_reply(call);
@@ -165,7 +165,7 @@ static void on_get_task(Call *call, Uuid task, void *userdata)
                 bus_reply_error(call, ERROR_NO_SUCH_TASK, NULL);
                 return;
         }
-        bus_put_task(bus_begin_reply(call), &info, &now, false);
+        bus_put_task(bus_begin_reply(call), &info, &now, broker_push_endpoint(broker, &info), false);
         bus_send_reply(call);
 }
 

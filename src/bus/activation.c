@@ -87,6 +87,14 @@ static void put_toasts(Writer *w, const char *what, const char *entries, size_t 
         writer_put_option_bool(w, "everything", n <= 1);
 }
 
+static void put_message(Writer *w, const void *message, size_t n)
+{
+        writer_open_option(w, "message", "ay");
+        writer_put_bytes(w, message, n);
+        writer_close(w);
+        writer_close(w);
+}
+
 /* Others were marshalled when they were accepted: (a{sv}) of the native byte order, or nothing. */
 static void put_details(Writer *w, const RunInfo *run)
 {
@@ -99,6 +107,8 @@ static void put_details(Writer *w, const RunInfo *run)
                 put_devices(w, run->details, run->n_details);
         else if (kind == TRIGGER_TOAST_ACTION || kind == TRIGGER_TOAST_HISTORY_CHANGED)
                 put_toasts(w, kind == TRIGGER_TOAST_ACTION ? "actions" : "reasons", run->details, run->n_details);
+        else if (kind == TRIGGER_PUSH_NOTIFICATION)
+                put_message(w, run->details, run->n_details);
         else if (run->n_details > 0)
                 details_copy(w, run->details, run->n_details);
         writer_close(w);

@@ -231,8 +231,11 @@ typedef struct BusTimes {
         uint64_t real_usec;
 } BusTimes;
 
-/* (task, package, name, properties) as (sssa{sv}); GetTask's answer is the same without task and struct. */
-void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_list);
+/*
+ * (task, package, name, properties) as (sssa{sv}); GetTask's answer is the same without task and struct. endpoint:
+ * that of push messages; NULL: there is none.
+ */
+void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, const char *endpoint, bool in_list);
 /* (run, task, outcome, properties) as (sssa{sv}) */
 void bus_put_record(Writer *w, const RunRow *row, bool in_list);
 /* (run, task, state, properties); pid 0: unknown */

@@ -71,7 +71,7 @@ static void put_next(Writer *w, const TaskInfo *task, const BusTimes *now)
         writer_put_option_uint64(w, "next-latest", next_latest(first, now));
 }
 
-void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_list)
+void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, const char *endpoint, bool in_list)
 {
         if (in_list) {
                 writer_open_struct(w, "sssa{sv}");
@@ -89,6 +89,8 @@ void bus_put_task(Writer *w, const TaskInfo *task, const BusTimes *now, bool in_
         writer_put_option_uint32(w, "pending", task->n_pending);
         writer_put_option_uint32(w, "live", task->n_live);
         put_next(w, task, now);
+        if (endpoint)
+                writer_put_option_string(w, "endpoint", endpoint);
         put_known(w, "last-fired", task->last_fired_real_usec);
         writer_close(w);
         if (in_list)

@@ -19,7 +19,8 @@ static const char help[] =
 static json_t *definition(const bgt_record *row)
 {
         static const char *const state[] = { "task", "registered", "state", "package-paused-since", "pending", "live",
-                                             "next-trigger", "next-earliest", "next-latest", "last-fired" };
+                                             "next-trigger", "next-earliest", "next-latest", "last-fired",
+                                             "endpoint" };
         json_t *json = json_of_record(row);
 
         for (size_t i = 0; i < ELEMENTSOF(state); i++)

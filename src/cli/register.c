@@ -19,7 +19,8 @@ static const char help[] =
         "  --at CALENDAR         as systemd.time(7): daily, Mon..Fri 09:30 (see next)\n"
         "  --maintenance MINUTES MaintenanceTrigger: as --time, on AC power only\n"
         "  --on EVENT            SystemTrigger: InternetAvailable, UserPresent...; or:\n"
-        "                        boot, login, resume; of notifications:\n"
+        "                        boot, login, resume; push: a push message (also\n"
+        "                        PushNotificationTrigger); of notifications:\n"
         "                        ToastNotificationActionTrigger,\n"
         "                        ToastNotificationHistoryChangedTrigger;\n"
         "                        or on request of the app:\n"
@@ -84,6 +85,7 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                        : kind == TRIGGER_DEVICE_USE       ? bgt_trigger_device_use()
                        : kind == TRIGGER_DEVICE_SERVICING ? bgt_trigger_device_servicing()
                        : kind == TRIGGER_TOAST_ACTION     ? bgt_trigger_toast_action(a->action, a->once)
+                       : kind == TRIGGER_PUSH_NOTIFICATION ? bgt_trigger_push_notification(a->once)
                        : kind == TRIGGER_TOAST_HISTORY_CHANGED
                                ? bgt_trigger_toast_history_changed(a->once)
                                : bgt_trigger_event(kind, a->once);

@@ -16,6 +16,7 @@
 static const char *const no_options[] = {
         "task", "package", "name", "trigger", "triggers", "conditions", "registered", "paused", "package-paused-since",
         "skip-next", "state", "pending", "live", "next-trigger", "next-earliest", "next-latest", "last-fired",
+        "endpoint",
 };
 
 static bool is_option(const char *key)

@@ -456,3 +456,22 @@ int bgt_registration_on_completed(bgt_registration *task, bgt_completed_handler 
 
         return set_handler(task, &task->completed, &template);
 }
+
+int bgt_registration_endpoint(bgt_registration *task, char **ret_endpoint)
+{
+        _cleanup_(bgt_record_unrefp) bgt_record *record = NULL;
+        const char *endpoint;
+        char *copy;
+        int r = bgt_task_get(task->b, task->id, &record);
+
+        if (r < 0)
+                return r;
+        endpoint = bgt_record_string(record, "endpoint");
+        if (!endpoint)
+                return fail_errno(-ENODATA, "no endpoint for push messages is known of the task");
+        copy = strdup(endpoint);
+        if (!copy)
+                return fail(ERROR_NO_MEMORY, NULL);
+        *ret_endpoint = copy;
+        return 0;
+}

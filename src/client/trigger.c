@@ -224,6 +224,11 @@ bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot)
         return trigger_new(BGT_TRIGGER_TOAST_HISTORY_CHANGED, one_shot);
 }
 
+bgt_trigger *bgt_trigger_push_notification(bool one_shot)
+{
+        return trigger_new(BGT_TRIGGER_PUSH_NOTIFICATION, one_shot);
+}
+
 bgt_trigger *bgt_trigger_calendar(const char *expression, bool one_shot)
 {
         return new_of_text(BGT_TRIGGER_CALENDAR, expression, one_shot);

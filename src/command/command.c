@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -37,6 +38,7 @@ typedef struct Supervisor {
         bgt_deferral *deferral; /* while the command runs */
         pid_t pid;
         int pid_fd;
+        int input_fd;           /* what the command reads: a push message; -1: nothing */
         int progress_fd;        /* the command writes numbers into the other end */
         char line[16];
         size_t n_line;
@@ -82,6 +84,8 @@ _Noreturn static void become_command(const Supervisor *s, int progress_fd, int f
                 _exit(EXIT_FAILURE);
         if (s->directory[0] && chdir(s->directory) < 0) {
                 failure = (Failure){ errno, true };
+        } else if (s->input_fd >= 0 && dup2(s->input_fd, STDIN_FILENO) < 0) {
+                failure.error = errno;
         } else if (progress_fd == PROGRESS_FD ? fcntl(progress_fd, F_SETFD, 0) < 0
                                               : dup2(progress_fd, PROGRESS_FD) < 0) {
                 failure.error = errno;
@@ -144,6 +148,28 @@ static int start(Supervisor *s)
         return r;
 }
 
+/* A file without a name, so that it can be read at any pace, twice and to its end. */
+static int open_input(Supervisor *s, bgt_instance *instance)
+{
+        const char *message;
+        size_t n, at = 0;
+
+        message = bgt_record_bytes(bgt_instance_details(instance), "message", &n);
+        if (!message)
+                return 0;
+        s->input_fd = memfd_create("bgtask-message", MFD_CLOEXEC);
+        if (s->input_fd < 0)
+                return -errno;
+        while (at < n) {
+                ssize_t written = write(s->input_fd, message + at, n - at);
+
+                if (written < 0)
+                        return -errno;
+                at += (size_t)written;
+        }
+        return lseek(s->input_fd, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
 static void set_number(const char *name, unsigned long number)
 {
         char text[24];
@@ -163,7 +189,10 @@ static int run(bgt_instance *instance, void *userdata)
         setenv("BGTASK_RUN", bgt_instance_id(instance), true);
         set_number("BGTASK_ATTEMPT", bgt_instance_attempt(instance));
         set_number("BGTASK_PROGRESS_FD", PROGRESS_FD);
-        r = start(s);
+        r = open_input(s, instance);
+        if (r >= 0)
+                r = start(s);
+        s->input_fd = safe_close(s->input_fd);
         if (r < 0)
                 return r;
         s->deferral = bgt_instance_get_deferral(instance);
@@ -268,7 +297,7 @@ static int serve(Supervisor *s)
 
 int main(int argc, char *argv[])
 {
-        Supervisor s = { .pid_fd = -1, .progress_fd = -1 };
+        Supervisor s = { .pid_fd = -1, .input_fd = -1, .progress_fd = -1 };
         const bgt_class class = { .size = sizeof class, .run = run };
         bgt_server *server = NULL;
         int r;

@@ -212,7 +212,11 @@ static void run_stored(Engine *e, Run *run)
 {
         run->stored_number = run->writing_number;
         run->has_undo = false;
-        run_answer(e, run, 0);
+        /* What was merged into it meanwhile is not in the store yet. */
+        if (run->dirty)
+                run_answer_early(e, run);
+        else
+                run_answer(e, run, 0);
         if (run->state == RUN_ENDED && !run->dirty) {
                 Task *task = run->task;
                 bool removes = run->removes_task;

@@ -165,6 +165,11 @@ void condition_unref_topic(Engine *e, Task *task)
 
                 if (raise->topic != topic)
                         continue;
+                if (raise->token) {
+                        raise->topic = NULL;
+                        raise->next = raise->last = 0;
+                        continue;
+                }
                 list_remove(&raise->node);
                 firing_unref_details(raise->details);
                 pool_give(&e->raises_pool, raise);
@@ -237,18 +242,21 @@ void condition_deaf(Engine *e, Task *task)
         task->listening = false;
 }
 
-void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details)
+void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details, uint64_t token)
 {
         Raise *raise;
 
-        if (!topic || !topic->first)
+        if (!topic || !topic->first || e->shutting_down) {
+                effect_reply_result(e, token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
+        }
         raise = pool_take(&e->raises_pool);
         raise->topic = topic;
         raise->package = package;
         raise->next = topic->first;
         raise->last = topic->last;
         raise->details = details;
+        raise->token = token;
         if (details)
                 details->refs++;
         list_append(&e->raises, &raise->node);
@@ -264,10 +272,11 @@ void condition_drain(Engine *e)
                 if (task) {
                         raise->next = raise->next == raise->last ? 0 : task->topic_next;
                         if (!raise->package || task_package(e, trigger_task(e, task)) == raise->package)
-                                firing_event(e, task, raise->details);
+                                firing_event(e, task, raise->details, &raise->token);
                 }
                 if (raise->next)
                         continue;
+                effect_reply_result(e, raise->token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 list_remove(&raise->node);
                 firing_unref_details(raise->details);
                 pool_give(&e->raises_pool, raise);
@@ -279,7 +288,7 @@ void condition_raise(Engine *e, const Event *event)
         Topic *topic = condition_topic(e, event->raise.kind, event->raise.system_type, event->raise.text);
         Details *details = firing_take_details(e);
 
-        condition_raise_topic(e, topic, NULL, details);
+        condition_raise_topic(e, topic, NULL, details, event->token);
         firing_unref_details(details);
 }
 
@@ -312,7 +321,7 @@ static void store_level(Engine *e, uint8_t condition, int8_t level, bool primary
                 return;
         for (size_t i = 0; level == 1 && e->started && !baseline && i < ELEMENTSOF(edges); i++)
                 if (edges[i].condition == condition)
-                        condition_raise_topic(e, &e->system_topics[edges[i].topic], NULL, NULL);
+                        condition_raise_topic(e, &e->system_topics[edges[i].topic], NULL, NULL, 0);
         l->stored = level;
         if (primary && e->started)
                 l->dirty = e->levels_dirty = true;

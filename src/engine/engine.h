@@ -94,7 +94,7 @@ typedef enum EventType {
         EVENT_SKIP,             /* the next time of a task's trigger, or not */
 
         EVENT_LEVEL,            /* a sensor's reading of a condition */
-        EVENT_RAISE,            /* a system or custom event happened */
+        EVENT_RAISE,            /* a system or custom event happened; it may have a token */
         EVENT_REQUEST,          /* ApplicationTrigger.RequestAsync */
         EVENT_RUN_NOW,          /* by a person */
         EVENT_CANCEL,           /* all of a task */

@@ -91,11 +91,11 @@ bool firing_has_live(const Extra *extra)
         return false;
 }
 
-/* Whether the details of such a trigger are its own: an argument, the paths that have changed. */
+/* Whether the details of such a trigger are its own: an argument, a message, the paths that have changed. */
 static bool has_own_details(const Task *trigger)
 {
         return trigger_is_requested((int)trigger->kind) || trigger->kind == TRIGGER_CUSTOM_SYSTEM_EVENT ||
-               trigger_collects((int)trigger->kind);
+               trigger->kind == TRIGGER_PUSH_NOTIFICATION || trigger_collects((int)trigger->kind);
 }
 
 /* 4.4: firings of different triggers are one if none of them has something to tell. */
@@ -317,7 +317,51 @@ void firing_skip(Engine *e, Task *task, const Firing *firing)
         effect_notify(e, NOTIFY_CHANGED, task);
 }
 
-void firing_event(Engine *e, Task *trigger, Details *details)
+/* The answer waits until the firing is stored; one to a request also comes when its server is being started. */
+static void answer_later(Engine *e, Run *run, uint64_t token, bool stored)
+{
+        Reply *reply;
+
+        if (!token)
+                return;
+        reply = pool_take(&e->replies);
+        reply->token = token;
+        reply->stored = stored;
+        reply->next = run->replies;
+        run->replies = reply;
+}
+
+static void answer_firing(Engine *e, uint64_t token, const TaskArgs *args, bool stored)
+{
+        switch (args->accepted) {
+        case ACCEPTED_QUEUED:
+        case ACCEPTED_MERGED:
+                answer_later(e, args->run, token, stored);
+                break;
+        case ACCEPTED_NOT_OVERLAP:
+                effect_reply_result(e, token, ERROR_CURRENTLY_RUNNING, RESULT_CURRENTLY_RUNNING, UUID_NULL);
+                break;
+        case ACCEPTED_NOT_QUOTA:
+                effect_reply_result(e, token, ERROR_QUOTA_EXCEEDED, RESULT_DISABLED_BY_POLICY, UUID_NULL);
+                if (token)
+                        e->effects->items[e->effects->n_items - 1].reply.limit = 2;
+                break;
+        case ACCEPTED_NOT_FIRED:
+                effect_reply_result(e, token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
+                break;
+        }
+}
+
+static void answer_event(Engine *e, uint64_t *token, const TaskArgs *args)
+{
+        /* Another one may listen, too. */
+        if (args->accepted == ACCEPTED_NOT_FIRED)
+                return;
+        answer_firing(e, *token, args, true);
+        *token = 0;
+}
+
+void firing_event(Engine *e, Task *trigger, Details *details, uint64_t *token)
 {
         Task *task = trigger_task(e, trigger);
         Firing firing = {
@@ -335,50 +379,19 @@ void firing_event(Engine *e, Task *trigger, Details *details)
                 timer_anchor_now(e, trigger);
                 if (task->skip_next) {
                         firing_skip(e, task, &firing);
+                        effect_reply_result(e, *token, ERROR_NONE, RESULT_ALLOWED, UUID_NULL);
+                        *token = 0;
                         return;
                 }
         }
         task_dispatch(e, task, TASK_FIRE, &args);
+        answer_event(e, token, &args);
         if (args.accepted == ACCEPTED_NOT_OVERLAP)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_OVERLAP);
         else if (args.accepted == ACCEPTED_NOT_QUOTA)
                 firing_record(e, task, &firing, OUTCOME_NOT_STARTED, DETAIL_QUOTA);
         if (trigger->one_shot)
                 trigger_rest_all(e, task);
-}
-
-/* The answer waits until the firing is stored or its server is being started, whichever comes first. */
-static void answer_later(Engine *e, Run *run, uint64_t token)
-{
-        Reply *reply;
-
-        if (!token)
-                return;
-        reply = pool_take(&e->replies);
-        reply->token = token;
-        reply->next = run->replies;
-        run->replies = reply;
-}
-
-static void answer_request(Engine *e, const Event *event, const TaskArgs *args)
-{
-        switch (args->accepted) {
-        case ACCEPTED_QUEUED:
-        case ACCEPTED_MERGED:
-                answer_later(e, args->run, event->token);
-                break;
-        case ACCEPTED_NOT_OVERLAP:
-                effect_reply_result(e, event->token, ERROR_CURRENTLY_RUNNING, RESULT_CURRENTLY_RUNNING, UUID_NULL);
-                break;
-        case ACCEPTED_NOT_QUOTA:
-                effect_reply_result(e, event->token, ERROR_QUOTA_EXCEEDED, RESULT_DISABLED_BY_POLICY, UUID_NULL);
-                if (event->token)
-                        e->effects->items[e->effects->n_items - 1].reply.limit = 2;
-                break;
-        case ACCEPTED_NOT_FIRED:
-                effect_reply_result(e, event->token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
-                break;
-        }
 }
 
 void firing_request(Engine *e, const Event *event)
@@ -411,7 +424,7 @@ void firing_request(Engine *e, const Event *event)
                         trigger_rest_all(e, task);
         }
         firing_unref_details(firing.details);
-        answer_request(e, event, &args);
+        answer_firing(e, event->token, &args, false);
 }
 
 void firing_forget(Engine *e, Run *run, int error)

@@ -354,6 +354,7 @@ typedef struct Reply Reply;
 struct Reply {
         Reply *next;
         uint64_t token;
+        bool stored;             /* it waits for the commit, also if the run starts before */
 };
 
 struct Run {
@@ -470,11 +471,12 @@ struct Topic {
 /* An event that has not reached all that listen to it. */
 typedef struct Raise {
         ListNode node;
-        Topic *topic;
+        Topic *topic;            /* NULL: it is gone, and somebody is to be told so */
         Package *package;        /* NULL: of any package */
         uint32_t next;
         uint32_t last;
         Details *details;
+        uint64_t token;          /* of whoever waits for the first firing; 0: nobody, or it is answered */
 } Raise;
 
 typedef enum CommitKind {

@@ -328,7 +328,7 @@ static void installed(Engine *e, Package *package)
                 return;
         cancel_live(e, package, REASON_SERVICING_UPDATE);
         release_servers(e, package, false);
-        condition_raise_topic(e, &e->system_topics[SYSTEM_SERVICING_COMPLETE], package, NULL);
+        condition_raise_topic(e, &e->system_topics[SYSTEM_SERVICING_COMPLETE], package, NULL, 0);
 }
 
 static void not_installed(Engine *e, Package *package)

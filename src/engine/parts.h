@@ -269,7 +269,8 @@ void firing_record(Engine *e, Task *task, const Firing *firing, uint8_t outcome,
 /* The time that is not run: docs/semantics.md, 4.7. */
 void firing_skip(Engine *e, Task *task, const Firing *firing);
 void firing_request(Engine *e, const Event *event);
-void firing_event(Engine *e, Task *trigger, Details *details);
+/* *token: is answered, and then 0, if the trigger fires. */
+void firing_event(Engine *e, Task *trigger, Details *details, uint64_t *token);
 Undo firing_undo(const Engine *e, Task *trigger);
 /* The commit of an acceptance failed and nothing was started: as if it had not fired. */
 void firing_forget(Engine *e, Run *run, int error);
@@ -322,6 +323,8 @@ void run_cancel_task(Engine *e, const Event *event);
 void run_cancel_one(Engine *e, const Event *event);
 void run_server_event(Engine *e, const Event *event);
 void run_answer(Engine *e, Run *run, int store_error);
+/* Those are answered who do not wait for the store to have it as it is: the firing is safe, and is being started. */
+void run_answer_early(Engine *e, Run *run);
 /* Whether its server is being traced, after its time limit was over. */
 void run_traced(Engine *e, Run *run, bool is_traced);
 
@@ -398,7 +401,7 @@ void server_bury(Engine *e);
 void condition_level(Engine *e, const Event *event);
 void condition_restore(Engine *e, const Event *event);
 void condition_raise(Engine *e, const Event *event);
-void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details);
+void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details, uint64_t token);
 void condition_drain(Engine *e);
 /* Every task is counted from the moment when its options are known until nothing refers to it. */
 void condition_count_needs(Engine *e, const Task *task);

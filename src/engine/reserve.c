@@ -278,7 +278,7 @@ static int reserve_common(Engine *e, Effects *effects, size_t units)
         if (r >= 0)
                 r = pool_reserve(&e->marks, WORK_MAX);
         if (r >= 0)
-                r = pool_reserve(&e->replies, 1);
+                r = pool_reserve(&e->replies, WORK_MAX + 1);
         if (r >= 0)
                 r = pool_reserve(&e->raises_pool, 4);
         if (r >= 0 && n_timers > e->timers.n)

@@ -53,21 +53,36 @@ void run_mono_alarm(Engine *e, Run *run)
                 run_arm(e, run);
 }
 
+/* Takes the reply out of the run's. */
+static void answer(Engine *e, const Run *run, Reply **place, int store_error)
+{
+        Reply *reply = *place;
+
+        *place = reply->next;
+        if (store_error < 0) {
+                effect_reply_result(e, reply->token, effect_store_error(store_error), RESULT_UNKNOWN_ERROR, run->id);
+                e->effects->items[e->effects->n_items - 1].reply.store_error = store_error;
+        } else {
+                effect_reply_result(e, reply->token, ERROR_NONE, RESULT_ALLOWED, run->id);
+        }
+        pool_give(&e->replies, reply);
+}
+
 void run_answer(Engine *e, Run *run, int store_error)
 {
-        while (run->replies) {
-                Reply *reply = run->replies;
+        while (run->replies)
+                answer(e, run, &run->replies, store_error);
+}
 
-                run->replies = reply->next;
-                if (store_error < 0) {
-                        effect_reply_result(e, reply->token, effect_store_error(store_error),
-                                            RESULT_UNKNOWN_ERROR, run->id);
-                        e->effects->items[e->effects->n_items - 1].reply.store_error = store_error;
-                } else {
-                        effect_reply_result(e, reply->token, ERROR_NONE, RESULT_ALLOWED, run->id);
-                }
-                pool_give(&e->replies, reply);
-        }
+void run_answer_early(Engine *e, Run *run)
+{
+        Reply **place = &run->replies;
+
+        while (*place)
+                if ((*place)->stored)
+                        place = &(*place)->next;
+                else
+                        answer(e, run, place, 0);
 }
 
 static void cancel_all(Engine *e, ListNode *list, uint8_t reason, uint32_t *n)

@@ -75,7 +75,7 @@ static void start(Engine *e, Run *run, RunArgs args)
         list_append(&e->live, &run->live_node);
         run_set_state(e, run, RUN_STARTING);
         class_place(e, run);
-        run_answer(e, run, 0);
+        run_answer_early(e, run);
         commit_touch(e, run);
         run_arm(e, run);
         /* The next firing of a parallel task may start as well. */

@@ -249,6 +249,8 @@ static void fill_text(Engine *e, Task *task, const TaskSpec *spec)
 
 static uint8_t default_overlap(uint8_t kind)
 {
+        if (kind == TRIGGER_PUSH_NOTIFICATION)
+                return OVERLAP_BUFFER_ALL;
         return is_timer(kind) || trigger_is_requested(kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 

@@ -13,6 +13,7 @@
 #include "sensors/devices.h"
 #include "sensors/files.h"
 #include "sensors/internal.h"
+#include "sensors/push.h"
 #include "sensors/sockets.h"
 #include "sensors/toasts.h"
 
@@ -45,6 +46,8 @@ struct Sensors {
         int files_error;       /* why there are none although some should be */
         Toasts *toasts;
         int toasts_error;
+        Push *push;
+        int push_error;
         Sockets *sockets;
         int sockets_error;
         Devices *devices;
@@ -367,6 +370,32 @@ static void watch_toasts(Sensors *sensors, uint8_t kind, const char *text, bool 
                 sensors->toasts_error = toasts_watch(sensors->toasts, kind, text);
 }
 
+static void watch_push(Sensors *sensors, const char *text, bool on)
+{
+        if (!on) {
+                if (sensors->push)
+                        push_unwatch(sensors->push, text);
+                if (sensors->push && push_is_empty(sensors->push))
+                        sensors->push = push_free(sensors->push);
+                return;
+        }
+        if (!sensors->push)
+                sensors->push_error = push_new(sensors->loop, &sensors->config, &sensors->push);
+        if (sensors->push)
+                sensors->push_error = push_watch(sensors->push, text);
+}
+
+void sensors_answer_push(Sensors *sensors, uint64_t token, bool stored)
+{
+        if (sensors->push)
+                push_answer(sensors->push, token, stored);
+}
+
+const char *sensors_get_endpoint(const Sensors *sensors, const char *text)
+{
+        return sensors->push ? push_endpoint(sensors->push, text) : NULL;
+}
+
 void sensors_settle(Sensors *sensors, const char *text)
 {
         if (sensors->sockets)
@@ -402,6 +431,9 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
         case TRIGGER_TOAST_HISTORY_CHANGED:
                 watch_toasts(sensors, kind, text, on);
                 break;
+        case TRIGGER_PUSH_NOTIFICATION:
+                watch_push(sensors, text, on);
+                break;
         }
 }
 
@@ -425,6 +457,10 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
                 if (sensors->toasts_error < 0)
                         return strerror(-sensors->toasts_error);
                 return sensors->toasts ? toasts_problem(sensors->toasts) : NULL;
+        case TRIGGER_PUSH_NOTIFICATION:
+                if (sensors->push_error < 0)
+                        return strerror(-sensors->push_error);
+                return sensors->push ? push_problem(sensors->push, text) : NULL;
         default:
                 return NULL;
         }
@@ -501,6 +537,7 @@ Sensors *sensors_free(Sensors *sensors)
         devices_free(sensors->devices);
         sockets_free(sensors->sockets);
         toasts_free(sensors->toasts);
+        push_free(sensors->push);
         system_bus_free(sensors->bus);
         free(sensors);
         return NULL;

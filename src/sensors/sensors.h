@@ -35,9 +35,10 @@ typedef struct SensorReading {
 } SensorReading;
 
 typedef struct SensorsConfig {
-        /* These five live as long as the Sensors. */
+        /* These six live as long as the Sensors. */
         const char *system_bus;   /* D-Bus address */
         const char *session_bus;  /* the same; "": there is none */
+        const char *push_distributor; /* that a person has chosen; "": any */
         const char *sysfs;        /* "/sys" */
         const char *localtime;    /* "/etc/localtime" */
         const char *storage;      /* a folder of the file system whose space counts */
@@ -49,6 +50,10 @@ typedef struct SensorsConfig {
         void (*raised)(uint8_t event, const char *words, void *userdata);
         /* What a trigger with this text listens to has happened; details as files.h and devices.h have them. */
         void (*happened)(uint8_t kind, const char *text, const void *details, size_t n_details, void *userdata);
+        /* A push message has come for such a text; sensors_answer_push() says what became of it. */
+        void (*pushed)(const char *text, const void *message, size_t n_message, uint64_t token, void *userdata);
+        /* sensors_get_endpoint() of this text is another one. */
+        void (*endpoint)(const char *text, void *userdata);
         /* What sensors_peek() asked for is read. */
         void (*peeked)(void *userdata);
         uint64_t (*real_usec)(void *userdata);
@@ -81,6 +86,10 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
 void sensors_settle(Sensors *sensors, const char *text);
 int sensors_get_socket(const Sensors *sensors, const char *text);
 void sensors_keep(const Sensors *sensors);
+
+/* Of push messages: one is stored or will not be; and where they are to be sent to, NULL: that is not known. */
+void sensors_answer_push(Sensors *sensors, uint64_t token, bool stored);
+const char *sensors_get_endpoint(const Sensors *sensors, const char *text);
 
 /*
  * The broker is awake, for whatever reason: what nobody tells of is looked at before anything is judged. busy: runs

@@ -68,10 +68,24 @@ static int watch_folder(SystemBus *bus, char *path)
         return -ENOENT;
 }
 
+static void on_call(SystemBus *bus, Message *m)
+{
+        list_for_each_safe(i, &bus->users) {
+                BusUser *user = list_entry(i, BusUser, node);
+
+                if (user->call && user->call(user, m))
+                        return;
+        }
+        writer_start_error(&bus->writer, m, "org.freedesktop.DBus.Error.UnknownMethod", "there is nothing to call");
+        (void)connection_reply(bus->connection, &bus->writer, m);
+}
+
 static void on_message(Connection *c, Message *m, void *userdata)
 {
         SystemBus *bus = userdata;
 
+        if (m->type == MESSAGE_CALL)
+                on_call(bus, m);
         if (m->type != MESSAGE_SIGNAL)
                 return;
         list_for_each_safe(i, &bus->users) {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The connection to the message bus of the system. It is there while somebody uses a service on it. A bus that is not
- * there, or that goes, is waited for: its socket's folder is watched, and when the socket appears the services start
- * anew.
+ * A connection to a message bus, that of the system or of a session. It is there while somebody uses a service on it.
+ * A bus that is not there, or that goes, is waited for: its socket's folder is watched, and when the socket appears
+ * the services start anew.
  *
  *      service.h   one service on the bus
  */
@@ -24,6 +24,8 @@ struct BusUser {
         void (*connected)(BusUser *user);
         void (*disconnected)(BusUser *user);
         void (*signal)(BusUser *user, Message *m);
+        /* True: the call is this user's, and answered. NULL: nobody calls it. */
+        bool (*call)(BusUser *user, Message *m);
 };
 
 int system_bus_new(Loop *loop, const char *address, SystemBus **ret_bus);

@@ -175,6 +175,19 @@ static void send_run(World *w, const Act *a)
         proc_send_run(w, a);
 }
 
+static bool is_durable(World *w, Uuid run)
+{
+        const Db *db = &w->store.durable;
+
+        for (size_t i = 0; i < db->n_pending; i++)
+                if (uuid_equal(engine_run_id(db->pending[i].row.task, db->pending[i].row.number), run))
+                        return true;
+        for (size_t i = 0; i < w->store.n_runs; i++)
+                if (w->store.runs[i].durable && uuid_equal(w->store.runs[i].row.id, run))
+                        return true;
+        return false;
+}
+
 /* I1: what is answered as done is durable at that moment. */
 static void check_durable(World *w, const Want *want, const Effect *e)
 {
@@ -183,6 +196,8 @@ static void check_durable(World *w, const Want *want, const Effect *e)
         if (want->type == EVENT_REGISTER)
                 sim_check(w, db_find_task(&w->store.durable, e->reply.id), "I1",
                           "a registration is acknowledged that is not durable");
+        if (want->type == EVENT_RAISE && !uuid_is_null(e->reply.id))
+                sim_check(w, is_durable(w, e->reply.id), "I1", "a message is acknowledged that is not durable");
         if (want->type == EVENT_INSTALL)
                 sim_check(w, w->store.durable.packages[want->package].there, "I1",
                           "an installation is acknowledged that is not durable");

@@ -352,8 +352,9 @@ static void check_watched(World *w, const MTask *t)
         for (size_t i = 0; i <= t->spec.n_more && !t->forgotten; i++) {
                 const Trigger *trigger = trigger_of(&t->spec, i);
 
-                sim_check(w, trigger->kind != TRIGGER_STORAGE_CONTENT_CHANGED || w->watched & WATCH_BIT(trigger->text),
-                          "4.2", "the files of %s are not watched", t->spec.name);
+                sim_check(w, !trigger_is_watched(trigger->kind) ||
+                                     w->watched & WATCH_BIT(trigger->kind, trigger->text),
+                          "4.2", "nobody listens to what fires %s", t->spec.name);
         }
 }
 
@@ -387,7 +388,7 @@ static void check_needs(World *w)
         /* What is left of a registration goes with its last outcome. */
         for (size_t i = 0; i < w->model->n_tasks; i++)
                 check_watched(w, w->model->tasks[i]);
-        sim_check(w, w->model->n_tasks > 0 || w->watched == 0, "4.2", "files are watched without a registration");
+        sim_check(w, w->model->n_tasks > 0 || w->watched == 0, "4.2", "something is watched without a registration");
         sim_check(w, w->model->n_tasks > 0 || !engine_is_quiet(w->engine) ||
                              engine_get_counts(w->engine).n_unstored > 0 || needs.conditions == 0, "5.3",
                   "watched without a registration: %x", needs.conditions);

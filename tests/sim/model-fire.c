@@ -38,6 +38,8 @@ static uint8_t overlap_of(const TaskSpec *s, size_t place)
 
         if (s->overlap != OVERLAP_DEFAULT)
                 return s->overlap;
+        if (trigger->kind == TRIGGER_PUSH_NOTIFICATION)
+                return OVERLAP_BUFFER_ALL;
         return is_timer(trigger) || trigger_is_requested(trigger->kind) ? OVERLAP_SKIP : OVERLAP_BUFFER_ONE;
 }
 
@@ -59,7 +61,8 @@ static bool tells(const TaskSpec *s, size_t place)
 {
         uint8_t kind = trigger_of(s, place)->kind;
 
-        return trigger_is_requested(kind) || kind == TRIGGER_CUSTOM_SYSTEM_EVENT || trigger_collects(kind);
+        return trigger_is_requested(kind) || kind == TRIGGER_CUSTOM_SYSTEM_EVENT ||
+                kind == TRIGGER_PUSH_NOTIFICATION || trigger_collects(kind);
 }
 
 static bool may_merge(const MFiring *f, const Fire *fire)
@@ -407,8 +410,25 @@ static bool listens(const MTask *t, size_t place, uint8_t kind, uint8_t type, co
         return trigger->text && text && strcmp(trigger->text, text) == 0;
 }
 
-void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details, size_t n)
+/* What became of an event for one that listens, as whoever waits for its answer may hear it. */
+enum { HEARD_ALLOWED = 1, HEARD_SKIPPED = 2, HEARD_RUNNING = 4, HEARD_QUOTA = 8 };
+
+static unsigned hear(World *w, MTask *t, const Fire *how)
 {
+        switch (fire(w, t, how, NULL)) {
+        case REFUSED_RUNNING:
+                return HEARD_RUNNING;
+        case REFUSED_QUOTA:
+                return HEARD_QUOTA;
+        default:
+                return HEARD_ALLOWED;
+        }
+}
+
+unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details,
+                     size_t n)
+{
+        unsigned heard = 0;
         Model *m = w->model;
 
         for (size_t i = 0; i < m->n_tasks && !m->shutting_down; i++) {
@@ -418,12 +438,44 @@ void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int pac
                         if (!listens(t, k, kind, type, text) ||
                             (package >= 0 && package_index(t->spec.package) != package))
                                 continue;
-                        if (t->skip)
+                        if (t->skip) {
                                 skip_next(w, t, k, FIRED_BY_EVENT, 0);
-                        else
-                                fire(w, t, &(Fire){ .fired_by = FIRED_BY_EVENT, .place = k, .count = 1,
-                                                    .details = details, .n_details = n }, NULL);
+                                heard |= HEARD_SKIPPED;
+                        } else {
+                                heard |= hear(w, t, &(Fire){ .fired_by = FIRED_BY_EVENT, .place = k, .count = 1,
+                                                             .details = details, .n_details = n });
+                        }
                 }
+        }
+        return heard;
+}
+
+/* 4.5: the answer is that of one of those that listen; that it is stored by then is checked where it is heard. */
+void model_raise_answered(World *w, const Event *e, unsigned heard)
+{
+        Act *a = find_reply(w, e->token);
+
+        if (!e->token)
+                return;
+        if (!a) {
+                sim_check(w, heard & HEARD_ALLOWED, "4.5", "an event that nobody takes is not answered");
+                model_wait_for_answer(w, e->token);
+                return;
+        }
+        a->matched = true;
+        switch (a->effect.reply.error) {
+        case ERROR_NONE:
+                sim_check(w, heard & (HEARD_ALLOWED | HEARD_SKIPPED), "4.5", "an event that nobody took was allowed");
+                break;
+        case ERROR_CURRENTLY_RUNNING:
+                sim_check(w, heard & HEARD_RUNNING, "4.5", "an event is refused, and nobody runs");
+                break;
+        case ERROR_QUOTA_EXCEEDED:
+                sim_check(w, heard & HEARD_QUOTA, "4.5", "an event is refused, and no queue is full");
+                break;
+        default:
+                sim_check(w, a->effect.reply.error == ERROR_NO_SUCH_TASK && !heard, "4.5",
+                          "an event that somebody hears is answered %d", a->effect.reply.error);
         }
 }
 

@@ -322,7 +322,10 @@ typedef void (*Judge)(World *w, const Event *e);
 
 static void judge_raise(World *w, const Event *e)
 {
-        model_raise(w, e->raise.kind, e->raise.system_type, e->raise.text, -1, e->raise.details, e->raise.n_details);
+        unsigned heard = model_raise(w, e->raise.kind, e->raise.system_type, e->raise.text, -1, e->raise.details,
+                                     e->raise.n_details);
+
+        model_raise_answered(w, e, heard);
 }
 
 static void judge_commit(World *w, const Event *e)

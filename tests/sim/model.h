@@ -307,7 +307,10 @@ bool timer_armed(Model *m, const MTask *t, size_t place);
 void model_timers(World *w);
 void model_derive(World *w, MTrigger *trigger);
 void model_level(World *w, const Event *e);
-void model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details, size_t n);
+/* What those that listen did with it, for the answer. */
+unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details,
+                     size_t n);
+void model_raise_answered(World *w, const Event *e, unsigned heard);
 void model_request(World *w, const Event *e);
 void model_cancel_task(World *w, const Event *e);
 void model_cancel_run(World *w, const Event *e);

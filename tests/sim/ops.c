@@ -54,8 +54,8 @@ static Trigger random_trigger(World *w)
 
         t.kind = PICK(w, TRIGGER_TIME, TRIGGER_TIME, TRIGGER_INTERVAL, TRIGGER_INTERVAL, TRIGGER_INTERVAL,
                       TRIGGER_MAINTENANCE, TRIGGER_SYSTEM, TRIGGER_SYSTEM, TRIGGER_APPLICATION, TRIGGER_DEVICE_USE,
-                      TRIGGER_CUSTOM_SYSTEM_EVENT, TRIGGER_STORAGE_CONTENT_CHANGED, TRIGGER_BOOT, TRIGGER_LOGIN,
-                      TRIGGER_RESUME, TRIGGER_CALENDAR, TRIGGER_CALENDAR);
+                      TRIGGER_CUSTOM_SYSTEM_EVENT, TRIGGER_STORAGE_CONTENT_CHANGED, TRIGGER_PUSH_NOTIFICATION,
+                      TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME, TRIGGER_CALENDAR, TRIGGER_CALENDAR);
         switch (t.kind) {
         case TRIGGER_CALENDAR:
                 t.text = expressions[rng_below(&w->rng, ELEMENTSOF(expressions) - (rng_percent(&w->rng, 95) ? 3 : 0))];
@@ -84,6 +84,7 @@ static Trigger random_trigger(World *w)
                 t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 break;
         case TRIGGER_STORAGE_CONTENT_CHANGED:
+        case TRIGGER_PUSH_NOTIFICATION:
                 t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 break;
         }
@@ -374,6 +375,15 @@ static void op_raise(World *w)
                 event.raise.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 event.raise.details = paths[i];
                 event.raise.n_details = i < 3 ? 2 : i < 5 ? 4 : 1;
+                world_feed(w, &event);
+                return;
+        }
+        if (rng_percent(&w->rng, 20)) {
+                event.raise.kind = TRIGGER_PUSH_NOTIFICATION;
+                event.raise.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
+                event.raise.details = details;
+                event.raise.n_details = rng_below(&w->rng, sizeof details + 1);
+                event.token = world_token(w, EVENT_RAISE, 0);
                 world_feed(w, &event);
                 return;
         }

@@ -221,9 +221,10 @@ void world_advance(World *w, uint64_t delta, bool stop_at_wakes)
 
 void world_watch(World *w, const Effect *e)
 {
-        sim_check(w, !(w->watched & WATCH_BIT(e->watch.text)) == e->watch.on, "4.2", "\"%s\" is watched twice or not",
-                  e->watch.text);
-        w->watched ^= WATCH_BIT(e->watch.text);
+        uint64_t bit = WATCH_BIT(e->watch.kind, e->watch.text);
+
+        sim_check(w, !(w->watched & bit) == e->watch.on, "4.2", "\"%s\" is watched twice or not", e->watch.text);
+        w->watched ^= bit;
 }
 
 static void restore_event(World *w, Event event)

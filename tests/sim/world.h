@@ -45,8 +45,8 @@ typedef struct Acts {
         size_t n, allocated;
 } Acts;
 
-/* x, y …: the bit of a watched text */
-#define WATCH_BIT(text) (UINT32_C(1) << ((text)[0] & 31))
+/* x, y …: the bit of a watched text of that kind */
+#define WATCH_BIT(kind, text) (UINT64_C(1) << (((text)[0] & 31) + ((kind) == TRIGGER_PUSH_NOTIFICATION ? 32 : 0)))
 
 /* ---- store ---- */
 
@@ -267,7 +267,7 @@ struct World {
         LedgerRow ledger[2 * MAX_PENDING];
         uint8_t ledger_details[2 * MAX_PENDING][MAX_DETAILS];
         size_t n_ledger;
-        uint32_t watched;        /* sensors of files that run: a bit for the first letter of their text */
+        uint64_t watched;        /* what sensors listen to: a bit for the kind and the first letter of the text */
 
         Proc procs[MAX_PROCS];
         size_t n_procs;
