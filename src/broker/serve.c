@@ -313,6 +313,14 @@ static void on_gone(Peer *peer, void *userdata)
         broker_server_peer_gone(userdata, peer);
 }
 
+static void on_newcomers(int error, void *userdata)
+{
+        if (error < 0)
+                broker_log("nobody can connect: %s", strerror(-error));
+        else
+                broker_log("whoever connects is served again");
+}
+
 void serve_set_handlers(BusHandlers *handlers)
 {
         handlers->attach = on_attach;
@@ -327,4 +335,5 @@ void serve_set_handlers(BusHandlers *handlers)
         handlers->complete = on_complete;
         handlers->run_answered = on_run_answered;
         handlers->gone = on_gone;
+        handlers->newcomers = on_newcomers;
 }

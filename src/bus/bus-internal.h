@@ -31,7 +31,9 @@ struct Bus {
         Uuid guid;
         ListNode listeners;
         int reserve_fd; /* given up for a moment to refuse a connection when descriptors have run out */
-        int timer_fd;   /* ends connections that do not authenticate */
+        int timer_fd;   /* ends connections that do not authenticate, and a pause of the listeners */
+        bool short_of_fds;         /* whoever wants to connect is sent away, or waits */
+        uint64_t resume_mono_usec; /* when the listeners are asked again; 0: they are */
         LoopSource timer_source;
         ListNode peers;
         size_t n_peers;
@@ -118,7 +120,9 @@ Listener *listener_free(Listener *listener);
 
 /* A peer on this descriptor, which is its own if that succeeds. confined_to NULL: it is not confined. */
 int peer_new(Bus *bus, int fd, ConnectionRole role, const char *confined_to, Peer **ret_peer);
-void bus_arm_authentication_timer(Bus *bus);
+void bus_arm_timer(Bus *bus);
+/* Ends a pause of the listeners that is over. */
+void listeners_resume(Bus *bus, uint64_t now_mono_usec);
 
 /* Whether a confined peer may send this; if not, a call was answered. */
 bool scope_permits(Peer *peer, Message *m);

@@ -22,22 +22,27 @@
 #define AUTHENTICATION_USEC (30 * USEC_PER_SEC)
 
 /* Peers stand in the order in which they connected: the first one that has not authenticated is the next to fall. */
-void bus_arm_authentication_timer(Bus *bus)
+void bus_arm_timer(Bus *bus)
 {
         struct itimerspec spec = { 0 };
+        uint64_t next = 0;
 
         list_for_each(i, &bus->peers) {
                 Peer *peer = list_entry(i, Peer, node);
 
                 if (peer->is_stranger) {
-                        spec.it_value = timespec_from_usec(peer->connected_mono_usec + AUTHENTICATION_USEC);
+                        next = peer->connected_mono_usec + AUTHENTICATION_USEC;
                         break;
                 }
         }
+        if (bus->resume_mono_usec > 0 && (next == 0 || bus->resume_mono_usec < next))
+                next = bus->resume_mono_usec;
+        if (next > 0)
+                spec.it_value = timespec_from_usec(next);
         (void)timerfd_settime(bus->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-static void on_authentication_timer(LoopSource *source, uint32_t events, void *userdata)
+static void on_timer(LoopSource *source, uint32_t events, void *userdata)
 {
         Bus *bus = userdata;
         uint64_t now = clock_now_usec(CLOCK_MONOTONIC), expirations;
@@ -51,7 +56,8 @@ static void on_authentication_timer(LoopSource *source, uint32_t events, void *u
                 if (peer->is_stranger && now >= peer->connected_mono_usec + AUTHENTICATION_USEC)
                         peer_free(peer);
         }
-        bus_arm_authentication_timer(bus);
+        listeners_resume(bus, now);
+        bus_arm_timer(bus);
 }
 
 static void on_message(Connection *connection, Message *m, void *userdata)
@@ -60,7 +66,7 @@ static void on_message(Connection *connection, Message *m, void *userdata)
 
         if (peer->is_stranger) {
                 peer->is_stranger = false;
-                bus_arm_authentication_timer(peer->bus);
+                bus_arm_timer(peer->bus);
         }
         if (peer->is_confined && !scope_permits(peer, m))
                 return;
@@ -79,7 +85,7 @@ static void on_disconnected(Connection *connection, int reason, void *userdata)
         was_stranger = peer->is_stranger;
         peer_free(peer);
         if (was_stranger)
-                bus_arm_authentication_timer(bus);
+                bus_arm_timer(bus);
 }
 
 void bus_handle(Peer *peer, Message *m, void (*handle)(Call *call, Reader *r))
@@ -184,7 +190,7 @@ int bus_new(Loop *loop, const BusConfig *config, Bus **ret_bus)
         bus->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
         if (bus->reserve_fd < 0 || bus->timer_fd < 0)
                 return -errno;
-        r = loop_add(loop, &bus->timer_source, bus->timer_fd, EPOLLIN, on_authentication_timer, bus);
+        r = loop_add(loop, &bus->timer_source, bus->timer_fd, EPOLLIN, on_timer, bus);
         if (r < 0)
                 return r;
         *ret_bus = TAKE_PTR(bus);

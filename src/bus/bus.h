@@ -145,6 +145,8 @@ typedef struct BusHandlers {
 
         /* Everything that the peer wrote was delivered; it is freed afterwards. */
         void (*gone)(Peer *peer, void *userdata);
+        /* -EMFILE, -ENFILE: from now on who connects is sent away, or waits; 0: is served again. May be NULL. */
+        void (*newcomers)(int error, void *userdata);
         void *userdata;
 } BusHandlers;
 

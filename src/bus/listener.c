@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "bus/bus-internal.h"
+
+#define PAUSE_USEC (100 * USEC_PER_MSEC)
 
 /* Whoever may open the socket could be told more, but only our own user and root are served. */
 static bool is_allowed(int fd)
@@ -22,14 +25,65 @@ static bool is_allowed(int fd)
         return credentials.uid == 0 || credentials.uid == geteuid();
 }
 
-/* Out of descriptors the connection would stay in the queue and wake us for ever: the reserve takes it and ends it. */
-static void refuse_connection(Listener *listener)
+static void say_whether_there_are_fds(Bus *bus, bool short_of_fds, int error)
+{
+        if (bus->short_of_fds == short_of_fds)
+                return;
+        bus->short_of_fds = short_of_fds;
+        if (bus->config.handlers->newcomers)
+                bus->config.handlers->newcomers(short_of_fds ? error : 0, bus->config.handlers->userdata);
+}
+
+/* Nobody is asked for a while: a connection that nobody can take would wake us for ever. */
+static void pause_listeners(Bus *bus)
+{
+        list_for_each(i, &bus->listeners) {
+                Listener *listener = list_entry(i, Listener, node);
+
+                if (listener->source.fd >= 0)
+                        (void)loop_modify(bus->loop, &listener->source, 0);
+        }
+        bus->resume_mono_usec = clock_now_usec(CLOCK_MONOTONIC) + PAUSE_USEC;
+}
+
+void listeners_resume(Bus *bus, uint64_t now_mono_usec)
+{
+        if (bus->resume_mono_usec == 0 || now_mono_usec < bus->resume_mono_usec)
+                return;
+        bus->resume_mono_usec = 0;
+        list_for_each(i, &bus->listeners) {
+                Listener *listener = list_entry(i, Listener, node);
+
+                if (listener->source.fd >= 0)
+                        (void)loop_modify(bus->loop, &listener->source, EPOLLIN);
+        }
+}
+
+static void take_reserve(Bus *bus)
+{
+        if (bus->reserve_fd < 0)
+                bus->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Out of descriptors the connection would stay in the queue and wake us for ever: the reserve takes it and ends it.
+ * When the whole machine is out of them, somebody else may have got what the reserve gave up, or the reserve may not
+ * come back: then the connection waits.
+ */
+static void refuse_connection(Listener *listener, int error)
 {
         Bus *bus = listener->bus;
+        int fd = -1;
 
-        bus->reserve_fd = safe_close(bus->reserve_fd);
-        safe_close(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
-        bus->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        say_whether_there_are_fds(bus, true, error);
+        if (bus->reserve_fd >= 0) {
+                bus->reserve_fd = safe_close(bus->reserve_fd);
+                fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        }
+        if (fd < 0)
+                pause_listeners(bus);
+        safe_close(fd);
+        take_reserve(bus);
 }
 
 static void on_connection(LoopSource *source, uint32_t events, void *userdata)
@@ -42,14 +96,16 @@ static void on_connection(LoopSource *source, uint32_t events, void *userdata)
 
                 if (fd < 0) {
                         if (errno == EMFILE || errno == ENFILE)
-                                refuse_connection(listener);
+                                refuse_connection(listener, -errno);
                         break;
                 }
+                take_reserve(bus);
+                say_whether_there_are_fds(bus, bus->reserve_fd < 0, -ENFILE);
                 if (bus->n_peers < bus->config.max_peers && is_allowed(fd) &&
                     peer_new(bus, fd, CONNECTION_SERVER, listener->package, NULL) >= 0)
                         TAKE_FD(fd);
         }
-        bus_arm_authentication_timer(bus);
+        bus_arm_timer(bus);
 }
 
 Listener *listener_free(Listener *listener)

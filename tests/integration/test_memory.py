@@ -5,14 +5,13 @@ The call succeeds, is refused with NoMemory, or its connection ends. The broker 
 and says why; nothing that was answered is lost, and nothing that was refused is there.
 """
 
-import mmap
 import os
 import signal
-import struct
 import unittest
 
 from bus_client import Lost
 from harness import Broker, Case, Package, Refused, SCALE, eventually
+from scarce import Scarce
 
 NO_MEMORY = os.environ.get('BGTASK_TEST_NO_MEMORY', '')
 STEP = 1 if os.environ.get('BGTASK_TEST_LONG') else max(1, round(5 / SCALE))
@@ -24,29 +23,6 @@ CUSTOM = ('CustomSystemEventTrigger', {'id': ('s', 'an event')})
 ENDING = 'no memory left for what has happened'
 
 
-class Memory:
-    """How many allocations there were, and which of them fail."""
-
-    def __init__(self, path):
-        path.write_bytes(bytes(24))
-        with open(path, 'r+b') as file:
-            self.map = mmap.mmap(file.fileno(), 24)
-
-    def word(self, i):
-        return struct.unpack_from('Q', self.map, 8 * i)[0]
-
-    def fail(self, after, n):
-        """So many fail, beginning with this one of those to come."""
-        struct.pack_into('Q', self.map, 16, n)
-        struct.pack_into('Q', self.map, 8, self.word(0) + after)
-
-    def relax(self):
-        """No more fail; whether any did."""
-        failed = self.word(0) >= self.word(1)
-        struct.pack_into('Q', self.map, 8, 0)
-        return failed
-
-
 @unittest.skipUnless(NO_MEMORY, 'sanitizers bring memory of their own')
 class NoMemory(Case):
     broker_options = None
@@ -55,7 +31,7 @@ class NoMemory(Case):
         self.broker = Broker(start=False)
         self.addCleanup(self.finish, self.broker)
         path = self.broker.folder / 'memory'
-        self.memory = Memory(path)
+        self.memory = Scarce(path)
         self.broker.environment |= {'LD_PRELOAD': NO_MEMORY, 'BGTASK_TEST_MEMORY': str(path)}
         self.broker.start()
         self.package = Package(self.broker)
