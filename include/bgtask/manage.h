@@ -49,7 +49,7 @@ int bgt_list_packages(bgt *b, bgt_list **ret);
  * trigger:r, triggers:R (further ones, if there are), conditions:S, clsid:s, group:s,
  * registered:u, paused:b, package-paused-since:u (if it
  * is), skip-next:b, state:s, pending:u, live:u, next-trigger:u (of several, which one comes next),
- * next-earliest:u, next-latest:u, last-fired:u, and the options that were set: entry-point:s,
+ * next-earliest:u, next-latest:u, last-fired:u, and the options that were set: entry-point:s, group-name:s,
  * cancel-on-condition-loss:b, network-requested:b, overlap:s, catch-up:s, catch-up-window:u, rerun:s,
  * retry-max:u, retry-backoff:u, time-limit:u, expires:u, deadline:u.
  */

@@ -255,6 +255,11 @@ void bgt_builder_set_network_requested(bgt_builder *builder, bool value);
  * NULL: none.
  */
 void bgt_builder_set_group(bgt_builder *builder, const char *group);
+/*
+ * BackgroundTaskRegistrationGroup.Name: what people call the group, which the task keeps for
+ * bgt_group_name(). At most 1000 bytes; register refuses more (-EINVAL). NULL: none.
+ */
+void bgt_builder_set_group_name(bgt_builder *builder, const char *name);
 
 /* Ours: a BGT_OVERLAP_x. */
 void bgt_builder_set_overlap(bgt_builder *builder, int overlap);
@@ -319,12 +324,17 @@ int bgt_builder_register_many(bgt_builder *const *builders, size_t n, int if_exi
 int bgt_all_tasks(bgt *b, bgt_registration ***ret_list, size_t *ret_n);
 /*
  * AllTaskGroups: the ids of the groups that tasks of the caller's package are in, sorted; for
- * bgt_groups_free(). A group is its id and no more, so that one without a task is none. The list is
+ * bgt_groups_free(). A group is what its tasks say of it, so that one without a task is none. The list is
  * NULL if there is none. -ENOPKG.
  */
 int bgt_all_groups(bgt *b, char ***ret_ids, size_t *ret_n);
 /* Gives the ids and their list back. */
 void bgt_groups_free(char **ids, size_t n);
+/*
+ * BackgroundTaskRegistrationGroup.Name, to be freed: that of the newest task of the group that was given
+ * one; "" if none was. -EINVAL (no id), -ENOENT (no task of the caller's package is in it), -ENOPKG.
+ */
+int bgt_group_name(bgt *b, const char *group, char **ret_name);
 /* BackgroundTaskRegistrationGroup.AllTasks: those of one group. -EINVAL (no id), -ENOPKG. */
 int bgt_group_all_tasks(bgt *b, const char *group, bgt_registration ***ret_list, size_t *ret_n);
 /* Gives every registration of a list back, and the list. */

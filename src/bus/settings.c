@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define WORDS_MAX 1000
+#define GROUP_NAME_MAX 1000
 /* Of all words of a command together; the kernel takes more. */
 #define WORDS_BYTES_MAX (256 * 1024)
 
@@ -25,6 +26,7 @@ static const Setting settings_known[] = {
         { "command", SETTING_WORDS, true },
         { "environment", SETTING_WORDS, true },
         { "directory", SETTING_TEXT, true },
+        { "group-name", SETTING_TEXT, false },
         { "memory-limit", SETTING_NUMBER, true },
         { "cpu-limit", SETTING_NUMBER, true },
         { "tasks-limit", SETTING_NUMBER, true },
@@ -100,14 +102,17 @@ static void read_number(Reader *r, const Setting *setting, Buffer *settings, Ref
                 add(settings, setting->key, text, refusal);
 }
 
-static void read_directory(Reader *r, const Setting *setting, Buffer *settings, Refusal *refusal)
+static void read_text(Reader *r, const Setting *setting, Buffer *settings, Refusal *refusal)
 {
-        const char *path = reader_get_string(r);
+        const char *text = reader_get_string(r);
 
-        if (path[0] && path[0] != '/')
-                refuse(refusal, ERROR_INVALID_ARGUMENT, "\"%.128s\" is not an absolute path", path);
-        if (path[0])
-                add(settings, setting->key, path, refusal);
+        if (strcmp(setting->key, "directory") == 0 && text[0] && text[0] != '/')
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "\"%.128s\" is not an absolute path", text);
+        if (strcmp(setting->key, "group-name") == 0 && strlen(text) > GROUP_NAME_MAX)
+                refuse(refusal, ERROR_INVALID_ARGUMENT, "the name of a group has at most %d bytes, not %zu",
+                       GROUP_NAME_MAX, strlen(text));
+        if (text[0])
+                add(settings, setting->key, text, refusal);
 }
 
 bool bus_settings_read(Reader *r, const char *key, const char *type, TaskSpec *spec, Buffer *settings,
@@ -127,7 +132,7 @@ bool bus_settings_read(Reader *r, const char *key, const char *type, TaskSpec *s
                 read_words(r, setting, settings, refusal);
                 break;
         case SETTING_TEXT:
-                read_directory(r, setting, settings, refusal);
+                read_text(r, setting, settings, refusal);
                 break;
         case SETTING_NUMBER:
                 read_number(r, setting, settings, refusal);

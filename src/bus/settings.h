@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The options of a registration that the engine only keeps, as text (base/settings.h): commands, and failures. */
+/*
+ * The options of a registration that the engine only keeps, as text (base/settings.h): commands, failures, and what
+ * people call a group.
+ */
 
 #include "base/settings.h"
 #include "bus/registration.h"

@@ -50,6 +50,7 @@ void bgt_builder_unref(bgt_builder *builder)
         free(builder->name);
         free(builder->entry_point);
         free(builder->group);
+        free(builder->group_name);
         builder_free_command(builder);
         free(builder);
 }
@@ -144,6 +145,12 @@ void bgt_builder_set_group(bgt_builder *builder, const char *group)
 {
         if (builder)
                 builder_set_text(builder, &builder->group, group);
+}
+
+void bgt_builder_set_group_name(bgt_builder *builder, const char *name)
+{
+        if (builder)
+                builder_set_text(builder, &builder->group_name, name);
 }
 
 static void set_term(bgt_builder *builder, int *p, TermList list, int number, const char *what)
@@ -272,6 +279,7 @@ static void put_options(const bgt_builder *builder, Writer *w)
         builder_put_text(w, "clsid", builder->clsid);
         builder_put_text(w, "entry-point", builder->entry_point);
         builder_put_text(w, "group", builder->group);
+        builder_put_text(w, "group-name", builder->group_name);
         if (builder->cancel_on_condition_loss)
                 writer_put_option_bool(w, "cancel-on-condition-loss", true);
         if (builder->network_requested)

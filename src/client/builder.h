@@ -16,6 +16,7 @@ struct bgt_builder {
         char clsid[UUID_STRING_MAX];
         char *entry_point;
         char *group;
+        char *group_name;
         uint32_t conditions;
         bool cancel_on_condition_loss;
         bool network_requested;

@@ -68,6 +68,48 @@ static int add(Ids *ids, const char *id)
         return 0;
 }
 
+int bgt_group_name(bgt *b, const char *group, char **ret_name)
+{
+        uint64_t newest = 0, registered;
+        char *name = NULL;
+        const bgt_record *row;
+        bgt_list *list;
+        int r, n = 0;
+
+        if (!group || !*group)
+                return fail(ERROR_INVALID_ARGUMENT, "a group has an id");
+        r = bgt_list_tasks(b, "", NULL, group, &list);
+        if (r < 0)
+                return r;
+        for (; (r = bgt_list_next(list, &row)) > 0; n++) {
+                const char *told = bgt_record_string(row, "group-name");
+
+                registered = bgt_record_uint(row, "registered", 0);
+                if (!told || registered < newest)
+                        continue;
+                newest = registered;
+                free(name);
+                name = strdup(told);
+                if (!name) {
+                        r = fail(ERROR_NO_MEMORY, NULL);
+                        break;
+                }
+        }
+        bgt_list_free(list);
+        if (r >= 0 && n == 0)
+                r = fail(ERROR_NO_SUCH_TASK, "no task is in the group '%s'", group);
+        if (r >= 0 && !name)
+                name = strdup("");
+        if (r >= 0 && !name)
+                r = fail(ERROR_NO_MEMORY, NULL);
+        if (r < 0) {
+                free(name);
+                return r;
+        }
+        *ret_name = name;
+        return 0;
+}
+
 int bgt_all_groups(bgt *b, char ***ret_ids, size_t *ret_n)
 {
         _cleanup_(ids_done) Ids ids = { 0 };

@@ -156,8 +156,24 @@ static HRESULT make(const Builder *builder, HSTRING name, bgt_builder **ret)
         return S_OK;
 }
 
+/* The task keeps the name of its group for other processes. Takes the reference to the group, which may be NULL. */
+static HRESULT name_group(bgt_builder *made, IBackgroundTaskRegistrationGroup *group)
+{
+        _cleanup_(freep) char *name = NULL;
+        HRESULT hr;
+
+        if (!group)
+                return S_OK;
+        hr = group_name(group, &name);
+        IBackgroundTaskRegistrationGroup_Release(group);
+        if (SUCCEEDED(hr))
+                bgt_builder_set_group_name(made, name);
+        return hr;
+}
+
 static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundTaskRegistration **ret_task)
 {
+        IBackgroundTaskRegistrationGroup *group = NULL;
         IBackgroundTaskRegistration *prepared = NULL;
         bgt_registration *task = NULL;
         bgt_builder *made = NULL;
@@ -171,7 +187,13 @@ static HRESULT register_as(void *self, HSTRING name, int if_exists, IBackgroundT
         builder = lock(self);
         hr = make(builder, name, &made);
         has_clsid = builder->has_clsid;
+        if (SUCCEEDED(hr) && builder->group) {
+                group = builder->group;
+                IBackgroundTaskRegistrationGroup_AddRef(group);
+        }
         unlock(&builder);
+        if (SUCCEEDED(hr))
+                hr = name_group(made, group);
         if (SUCCEEDED(hr) && has_clsid && bgt_builder_validate(made) >= 0)
                 hr = package_may_have_classes();
         if (SUCCEEDED(hr))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * BackgroundTaskRegistrationGroup. The broker knows a group by its id; what this process knows besides, its name and
- * its handlers, is shared by all objects of one id and kept as long as the process lives.
+ * BackgroundTaskRegistrationGroup. The broker knows a group by its tasks, which keep its id and the name that it was
+ * given; what this process knows besides, a name that no task has yet and its handlers, is shared by all objects of
+ * one id and kept as long as the process lives.
  */
 
 #include "winrt/group.h"
@@ -96,8 +97,10 @@ static STDMETHODIMP get_id(IBackgroundTaskRegistrationGroup *self, HSTRING *ret_
         return ret_value ? string_from_utf8(group_of(self)->known->id, ret_value) : E_POINTER;
 }
 
+/* The one that this process has given it, else that of its tasks. Where nobody answers it has none. */
 static STDMETHODIMP get_name(IBackgroundTaskRegistrationGroup *self, HSTRING *ret_value)
 {
+        _cleanup_(freep) char *text = NULL;
         HRESULT hr;
 
         if (!ret_value)
@@ -105,7 +108,11 @@ static STDMETHODIMP get_name(IBackgroundTaskRegistrationGroup *self, HSTRING *re
         pthread_mutex_lock(&lock);
         hr = WindowsDuplicateString(group_of(self)->known->name, ret_value);
         pthread_mutex_unlock(&lock);
-        return hr;
+        if (FAILED(hr) || *ret_value)
+                return hr;
+        if (bgt_group_name(NULL, group_of(self)->known->id, &text) >= 0)
+                return string_from_utf8(text, ret_value);
+        return hresult_last() == E_OUTOFMEMORY ? E_OUTOFMEMORY : S_OK;
 }
 
 static STDMETHODIMP get_all_tasks(IBackgroundTaskRegistrationGroup *self,
@@ -285,6 +292,17 @@ const char *group_id(IBackgroundTaskRegistrationGroup *group)
         Object *object = object_of_class(group, &group_class);
 
         return object ? ((Group *)object)->known->id : NULL;
+}
+
+HRESULT group_name(IBackgroundTaskRegistrationGroup *group, char **ret_name)
+{
+        HSTRING name = NULL;
+        HRESULT hr = get_name(group, &name);
+
+        if (SUCCEEDED(hr))
+                hr = string_to_utf8(name, ret_name);
+        (void)WindowsDeleteString(name);
+        return hr;
 }
 
 HRESULT group_list(IMapView_HSTRING_BackgroundTaskRegistrationGroup **ret_groups)

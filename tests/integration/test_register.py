@@ -23,7 +23,8 @@ class Registering(Case):
         return row
 
     def test_every_option_is_listed_as_it_was_given(self):
-        options = {'group': ('s', 'nightly'), 'cancel-on-condition-loss': ('b', True), 'overlap': ('s', 'buffer-all'),
+        options = {'group': ('s', 'nightly'), 'group-name': ('s', 'Every\nnight'),
+                   'cancel-on-condition-loss': ('b', True), 'overlap': ('s', 'buffer-all'),
                    'catch-up': ('s', 'all'), 'catch-up-window': ('t', HOUR), 'rerun': ('s', 'once'),
                    'retry-max': ('u', 3), 'retry-backoff': ('t', MINUTE), 'time-limit': ('t', 2 * MINUTE),
                    'expires': ('t', 3 * MINUTE), 'deadline': ('t', 4 * MINUTE), 'network-requested': ('b', True)}
@@ -37,7 +38,7 @@ class Registering(Case):
         self.assertEqual(task['clsid'], CLSID)
 
     def test_all_of_it_survives_kill_9_of_the_broker(self):
-        self.register(conditions=['UserPresent'], group=('s', 'g'))
+        self.register(conditions=['UserPresent'], group=('s', 'g'), group_name=('s', 'Group'))
         self.register('ok-2', every(HOUR))
         before = self.broker.tasks()
         self.broker.kill()
@@ -116,6 +117,11 @@ class Registering(Case):
             filters = {'group': ('s', group)}
             return [row[2] for row in self.broker.call('ListTasks', 'ssa{sv}su', '*', '', filters, '', 100)[0]]
         self.assertEqual((names('g'), names(''), names('other')), (['ok-in'], ['ok-out'], []))
+
+    def test_the_name_of_a_group_has_a_limit(self):
+        self.register(group=('s', 'g'), group_name=('s', 'x' * 1000))
+        self.assert_refused('InvalidArgument', '1000 bytes',
+                            by=lambda: self.register('long', group=('s', 'g'), group_name=('s', 'x' * 1001)))
 
     def test_unregistering_drops_what_waits_and_leaves_the_history(self):
         task = self.register(conditions=['UserPresent'], trigger=every(HOUR))

@@ -108,6 +108,11 @@ int has_ended_as(const char *name, const char *text);
 void make_home(void);
 /* Whether this is the path of that file or folder in it. */
 int is_at_home(HSTRING path, const char *name);
+/* As another process does: registers an in-process task in a group of this name, and unregisters it. */
+void register_in_group(const char *task, const char *group, const char *name);
+void unregister(const char *task);
+/* Whether another process finds this name of a group. */
+int is_group_named(const char *group, const char *name);
 /* Raises the event of this id as one that passes on what such a trigger tells: what has happened, or been changed. */
 typedef enum Told { TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE, TOLD_DEVICE } Told;
 void tell_of(const char *event, Told told, const char *what);

@@ -159,6 +159,58 @@ static void groups_are_found_by_their_ids(void)
         CHECK(!found);
 }
 
+static void check_name(IBackgroundTaskRegistrationGroup *group, const char *name)
+{
+        HSTRING text = NULL;
+
+        CHECK_OK(IBackgroundTaskRegistrationGroup_get_Name(group, &text));
+        CHECK(string_is(text, name));
+        CHECK_OK(WindowsDeleteString(text));
+}
+
+static void the_name_of_a_group_is_known_to_other_processes(void)
+{
+        IBackgroundTaskRegistrationGroup *ours = new_group(STRING("org.example.ours"), STRING("Ours"));
+        IBackgroundTaskRegistration *task = new_task_in(ours, STRING("Ours"), 1), *second;
+        IBackgroundTaskRegistrationGroup *found = NULL;
+
+        CHECK(is_group_named("org.example.ours", "Ours"));
+        remove_task(task);
+        IBackgroundTaskRegistrationGroup_Release(ours);
+        register_in_group("Theirs", "org.example.theirs", "Theirs");
+        CHECK_OK(IBackgroundTaskRegistrationStatics2_GetTaskGroup(statics(), STRING("org.example.theirs"), &found));
+        check_name(found, "Theirs");
+        /* Whoever registers one more in it need not know the name. */
+        second = new_task_in(found, STRING("Second"), 1);
+        unregister("Theirs");
+        CHECK(is_group_named("org.example.theirs", "Theirs"));
+        check_name(found, "Theirs");
+        remove_task(second);
+        check_name(found, "");
+        CHECK(IBackgroundTaskRegistrationGroup_Release(found) == 0);
+}
+
+static void the_name_of_a_group_has_a_limit(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Long"), 15, 1);
+        IBackgroundTaskRegistration *task = NULL;
+        IBackgroundTaskBuilder4 *builder4 = NULL;
+        IBackgroundTaskRegistrationGroup *group;
+        HSTRING_HEADER header;
+        WCHAR name[1002];
+
+        for (size_t i = 0; i < 1001; i++)
+                name[i] = 'x';
+        name[1001] = 0;
+        group = new_group(STRING("org.example.long"), string_of(name, 1001, &header));
+        CHECK_OK(IBackgroundTaskBuilder_QueryInterface(builder, &IID_IBackgroundTaskBuilder4, (void **)&builder4));
+        CHECK_OK(IBackgroundTaskBuilder4_put_TaskGroup(builder4, group));
+        CHECK(IBackgroundTaskBuilder_Register(builder, &task) == E_INVALIDARG && !task);
+        IBackgroundTaskBuilder4_Release(builder4);
+        IBackgroundTaskBuilder_Release(builder);
+        IBackgroundTaskRegistrationGroup_Release(group);
+}
+
 /* BackgroundActivated. */
 
 static Gate activated;
@@ -248,6 +300,9 @@ const Row group_rows[] = {
           a_task_knows_its_group },
         { "BackgroundTaskRegistration.GetTaskGroup", "groups that have tasks are found by their ids, others are not",
           groups_are_found_by_their_ids },
+        { "BackgroundTaskRegistrationGroup.Name", "its name is known to other processes as long as it has a task",
+          the_name_of_a_group_is_known_to_other_processes },
+        { "ours", "the name of a group has a limit", the_name_of_a_group_has_a_limit },
         { "BackgroundTaskRegistrationGroup.BackgroundActivated", "in-process tasks of a group come to its handlers",
           a_group_runs_its_in_process_tasks },
         { NULL },

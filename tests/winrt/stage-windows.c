@@ -78,6 +78,24 @@ void make_home(void)
         (void)ask("home", "?");
 }
 
+void register_in_group(const char *task, const char *group, const char *name)
+{
+        char words[256];
+
+        snprintf(words, sizeof words, "%s %s %s", task, group, name);
+        (void)ask("group", words);
+}
+
+void unregister(const char *task)
+{
+        (void)ask("unregister", task);
+}
+
+int is_group_named(const char *group, const char *name)
+{
+        return strcmp(ask("group-name", group), name) == 0;
+}
+
 int is_at_home(HSTRING path, const char *name)
 {
         return string_is(path, ask("at-home", name));

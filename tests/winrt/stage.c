@@ -105,6 +105,38 @@ int has_ended_as(const char *name, const char *text)
         return is;
 }
 
+void register_in_group(const char *task, const char *group, const char *name)
+{
+        bgt_builder *builder = bgt_builder_new(NULL, task);
+        bgt_trigger *trigger = bgt_trigger_application();
+
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_builder_set_group(builder, group);
+        bgt_builder_set_group_name(builder, name);
+        CHECK(bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, NULL) == 0);
+        bgt_trigger_unref(trigger);
+        bgt_builder_unref(builder);
+}
+
+void unregister(const char *task)
+{
+        char id[BGT_ID_SIZE];
+
+        get_id(task, id);
+        CHECK(bgt_task_unregister(NULL, id, true) == 0);
+}
+
+int is_group_named(const char *group, const char *name)
+{
+        char *found = NULL;
+        int is;
+
+        CHECK(bgt_group_name(NULL, group, &found) == 0);
+        is = strcmp(found, name) == 0;
+        free(found);
+        return is;
+}
+
 static void write_file(const char *folder, const char *name, const char *text)
 {
         char path[4096];
