@@ -68,9 +68,10 @@ static void tick(struct job *job)
 {
         uint64_t expired = 0;
 
+        /* Several that came while this process had no time are one. */
         if (read(job->timer, &expired, sizeof(expired)) < 0)
                 return;
-        job->ticks += expired;
+        job->ticks++;
         bgt_instance_set_progress(bgt_deferral_instance(job->deferral), job->ticks * 100 / TICKS);
         if (job->ticks >= TICKS)
                 finish(job, 0);
