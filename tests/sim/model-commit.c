@@ -82,7 +82,7 @@ static bool has_fired_anew(Model *m, const RunInfo *infos, size_t n, const Ancho
 }
 
 /* A commit about this task failed: what was not started is forgotten, and the page leaves open how far back. */
-static void take_over(World *w, MTask *t)
+static void take_over(World *w, MTask *t, uint64_t commit)
 {
         Model *m = w->model;
         RunInfo infos[M_FIRINGS];
@@ -98,6 +98,9 @@ static void take_over(World *w, MTask *t)
 
                 /* What was stored is not forgotten; it may stand for more by now, under another number. */
                 if (f->task != t || is_live(f) || f->stored || engine_has(infos, n, f))
+                        continue;
+                /* One of another commit is there still: what it goes by now is what was merged into it anew. */
+                if (f->commit != commit && f->first_commit != commit)
                         continue;
                 sim_check(w, f->attempts == 0, "12", "firing %s is forgotten, and it was attempted", short_id(f->run));
                 if (f->token) {
@@ -159,7 +162,7 @@ void model_commit_firings(World *w, uint64_t commit, int error)
                         m->tasks[i]->loose = true;
         for (size_t i = 0; i < m->n_tasks; i++)
                 if (!m->tasks[i]->forgotten && tx_has_firing(&w->store.answered, m->tasks[i]->id))
-                        take_over(w, m->tasks[i]);
+                        take_over(w, m->tasks[i], commit);
         for (size_t i = 0; i < m->n_firings; i++) {
                 MFiring *f = m->firings[i];
 

@@ -81,7 +81,6 @@ static uint32_t failing_conditions(World *w, const MFiring *f)
         return codes;
 }
 
-/* After a quarantine one start is tried: the others wait for what becomes of it. */
 /* 6.2: an acknowledgement resets the class, and the one start after a quarantine has nothing more to show. */
 void model_class_worked(Model *m, const TaskSpec *spec)
 {
@@ -93,6 +92,7 @@ void model_class_worked(Model *m, const TaskSpec *spec)
                         m->firings[i]->probe = false;
 }
 
+/* After a quarantine one start is tried: the others wait for what becomes of it. */
 bool model_is_probing(Model *m, const MClass *c)
 {
         for (size_t i = 0; i < m->n_firings; i++)
@@ -135,9 +135,9 @@ int model_gate(World *w, MFiring *f, uint32_t *ret_codes)
                         maybe |= 1u << WHY_START_LIMIT;
         }
         if (!f->forced || f->attempts > 0) {
-                if (w->now.boot_usec < c->low || model_is_probing(m, c))
+                if (w->now.boot_usec < c->low || (model_is_probing(m, c) && !c->unsure))
                         codes |= 1u << backing_off;
-                else if (w->now.boot_usec < c->high)
+                else if (w->now.boot_usec < c->high || model_is_probing(m, c))
                         maybe |= 1u << backing_off;
         }
         if (w->now.boot_usec < f->retry_boot)

@@ -333,6 +333,14 @@ static bool is_committing(Model *m, int package)
         return false;
 }
 
+/* Its removal was given to the store, and has not been answered. */
+static bool package_is_removed(Model *m, const char *package)
+{
+        const MPackage *p = &m->packages[package_index(package)];
+
+        return p->commit && p->op == EVENT_REMOVE;
+}
+
 /* A removal of the package was asked for, and has not been answered. */
 static bool package_is_going(Model *m, const char *package)
 {
@@ -341,7 +349,7 @@ static bool package_is_going(Model *m, const char *package)
         for (size_t j = 0; j < m->n_waiters; j++)
                 if (m->waiters[j].type == EVENT_REMOVE && m->waiters[j].package == i && is_committing(m, i))
                         return true;
-        return m->packages[i].commit && m->packages[i].op == EVENT_REMOVE;
+        return package_is_removed(m, package);
 }
 
 static bool must_wait(Model *m, const TaskSpec *spec)
@@ -349,19 +357,14 @@ static bool must_wait(Model *m, const TaskSpec *spec)
         return package_is_going(m, spec->package) || name_is_committing(m, spec);
 }
 
-/* False if the caller has to wait for a commit. */
-static bool try_register(World *w, const TaskSpec *spec, uint8_t if_exists, uint64_t token)
+static void check_and_register(World *w, const TaskSpec *spec, uint8_t if_exists, uint64_t token)
 {
         Error error = check_spec(w, spec);
 
-        if (error) {
+        if (error)
                 expect_reply(w, "2", token, error);
-                return true;
-        }
-        if (must_wait(w->model, spec))
-                return false;
-        judge_register(w, spec, if_exists, token);
-        return true;
+        else
+                judge_register(w, spec, if_exists, token);
 }
 
 MWaiter *model_add_waiter(World *w, EventType type, uint64_t token)
@@ -390,8 +393,10 @@ void model_register(World *w, const Event *e)
         TaskSpec spec = own_spec(w, e->reg.spec);
         MWaiter *waiter;
 
-        if (try_register(w, &spec, e->reg.if_exists, e->token))
+        if (check_spec(w, &spec) || !must_wait(w->model, &spec)) {
+                check_and_register(w, &spec, e->reg.if_exists, e->token);
                 return;
+        }
         waiter = model_add_waiter(w, EVENT_REGISTER, e->token);
         waiter->spec = spec;
         waiter->if_exists = e->reg.if_exists;
@@ -436,7 +441,7 @@ static void judge_waiter(World *w, const MWaiter *waiter)
 
         switch (waiter->type) {
         case EVENT_REGISTER:
-                judged = try_register(w, &waiter->spec, waiter->if_exists, waiter->token);
+                check_and_register(w, &waiter->spec, waiter->if_exists, waiter->token);
                 break;
         case EVENT_UNREGISTER:
                 judged = try_unregister(w, waiter->task, waiter->cancel, waiter->token);
@@ -455,32 +460,19 @@ static void judge_waiter(World *w, const MWaiter *waiter)
         sim_check(w, judged, "simulator", "a caller that is ready waits");
 }
 
-static bool is_ready(World *w, const MWaiter *waiter)
+/* The commit of an unregistration: not that of a replacement, or of a package. */
+static bool only_unregisters(World *w, uint64_t commit)
 {
-        const MTask *t = model_task(w->model, waiter->task);
+        for (size_t i = 0; i < w->acts.n; i++) {
+                const Act *a = &w->acts.items[i];
 
-        switch (waiter->type) {
-        case EVENT_REGISTER:
-                return !must_wait(w->model, &waiter->spec) ||
-                       (check_spec(w, &waiter->spec) && find_reply(w, waiter->token));
-        case EVENT_UNREGISTER:
-        case EVENT_PAUSE:
-        case EVENT_SKIP:
-                return !t || t->forgotten || t->state == T_REGISTERED;
-        case EVENT_REMOVE:
-                return !is_committing(w->model, waiter->package);
-        default:
-                return find_reply(w, waiter->token);
+                if (a->effect.type != EFFECT_STORE_PACKAGE_GONE &&
+                    (a->effect.type != EFFECT_STORE_TASK || a->task.unregistered))
+                        continue;
+                if (a->effect.store.commit == commit)
+                        return false;
         }
-}
-
-static bool removes_package(World *w, uint64_t commit)
-{
-        for (size_t i = 0; i < w->acts.n; i++)
-                if (w->acts.items[i].effect.type == EFFECT_STORE_PACKAGE_GONE &&
-                    w->acts.items[i].effect.store.commit == commit)
-                        return true;
-        return false;
+        return true;
 }
 
 /* The first thing that the engine did and that judging this caller explains; NULL: it did none. */
@@ -500,7 +492,7 @@ static const Act *evidence(World *w, const MWaiter *waiter)
                     uuid_equal(a->task.id, waiter->task))
                         return a;
                 if (waiter->type == EVENT_UNREGISTER && is_task_gone(a, waiter->task) &&
-                    !removes_package(w, a->effect.store.commit))
+                    only_unregisters(w, a->effect.store.commit))
                         return a;
                 if (waiter->type == EVENT_REMOVE && a->effect.type == EFFECT_STORE_PACKAGE_GONE &&
                     package_index(a->effect.store.package.name) == waiter->package)
@@ -509,35 +501,35 @@ static const Act *evidence(World *w, const MWaiter *waiter)
         return NULL;
 }
 
-/* Nothing that could have met the limit was stored before this. */
-static bool is_before_stores(const World *w, const Act *reply)
+static bool is_ready(World *w, const MWaiter *waiter)
 {
-        for (const Act *a = w->acts.items; a < reply; a++)
-                if (!a->matched && a->effect.type == EFFECT_STORE_TASK)
-                        return false;
-        return true;
+        const MTask *t = model_task(w->model, waiter->task);
+
+        switch (waiter->type) {
+        case EVENT_REGISTER:
+                if (check_spec(w, &waiter->spec) && find_reply(w, waiter->token))
+                        return true;
+                /* 9: one that waited already may come before a removal that waits, too. */
+                return !must_wait(w->model, &waiter->spec) ||
+                       (!package_is_removed(w->model, waiter->spec.package) &&
+                        !name_is_committing(w->model, &waiter->spec) && evidence(w, waiter));
+        case EVENT_UNREGISTER:
+        case EVENT_PAUSE:
+        case EVENT_SKIP:
+                return !t || t->forgotten || t->state == T_REGISTERED;
+        case EVENT_REMOVE:
+                return !is_committing(w->model, waiter->package);
+        default:
+                return find_reply(w, waiter->token);
+        }
 }
 
-static int rank(World *w, const MWaiter *waiter)
-{
-        const Act *reply = find_reply(w, waiter->token);
-
-        if (reply && (reply->effect.reply.error != ERROR_QUOTA_EXCEEDED || is_before_stores(w, reply)))
-                return 4;
-        /* The limit is met by those that went before. */
-        if (reply)
-                return 1;
-        return !evidence(w, waiter) ? 0 : waiter->type == EVENT_REMOVE ? 2 : 3;
-}
-
-/* Of two that register the one goes first whose row does, of others the one that has waited longer. */
+/* The one goes first of which the engine shows something first, of others the one that has waited longer. */
 static bool goes_before(World *w, const MWaiter *a, const MWaiter *b)
 {
-        int rank_a = rank(w, a), rank_b = rank(w, b);
+        const Act *of_a = evidence(w, a), *of_b = evidence(w, b);
 
-        if (rank_a != rank_b || rank_a != 3 || a->type != EVENT_REGISTER || b->type != EVENT_REGISTER)
-                return rank_a >= rank_b;
-        return evidence(w, a) <= evidence(w, b);
+        return of_a ? !of_b || of_a <= of_b : !of_b;
 }
 
 /* Those whose commit has been answered are judged again. The page does not say in which order: the engine shows it. */

@@ -105,7 +105,7 @@ typedef struct Store {
 
 /* ---- processes ---- */
 
-enum { MAX_PROCS = 640, MAX_PROC_RUNS = 24, MAX_PROC_CLASSES = 6 };
+enum { MAX_PROCS = 640, MAX_PROC_RUNS = 64, MAX_PROC_CLASSES = 6 };
 
 typedef struct ProcRun {
         Uuid run;
