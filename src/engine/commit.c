@@ -8,8 +8,9 @@
 
 #include "engine/parts.h"
 
-/* Runs written per event. */
+/* Runs written per event, and states without a run. */
 #define FLUSH_MAX (2 * WORK_MAX)
+#define STATES_MAX 4
 
 Commit *commit_new(Engine *e, CommitKind kind, uint64_t token)
 {
@@ -19,6 +20,7 @@ Commit *commit_new(Engine *e, CommitKind kind, uint64_t token)
         commit->kind = kind;
         commit->token = token;
         list_init(&commit->runs);
+        list_init(&commit->states);
         map_insert(&e->commits_by_number, &commit->node, commit->number);
         e->n_commits++;
         return commit;
@@ -56,6 +58,40 @@ void commit_touch(Engine *e, Run *run)
                 return;
         if (may_be_written(run) && !list_is_linked(&run->dirty_node))
                 list_append(&e->dirty, &run->dirty_node);
+}
+
+void commit_state(Engine *e, Task *task)
+{
+        Extra *extra = task_need_extra(e, task);
+
+        list_remove(&extra->state_node);
+        list_append(&e->states, &extra->state_node);
+}
+
+static void write_state(Engine *e, Commit *commit, Task *task)
+{
+        effect_store_task(e, EFFECT_STORE_TASK_STATE, commit, task);
+        task->state_dirty = false;
+        if (task->state == TASK_UPDATING)
+                task_extra(e, task)->state_written = true;
+}
+
+/* Of one that is unregistering it is written when that has failed. */
+static void write_states(Engine *e)
+{
+        for (size_t n = STATES_MAX; n > 0 && !list_is_empty(&e->states); n--) {
+                Extra *extra = list_entry(e->states.next, Extra, state_node);
+                Commit *commit;
+
+                list_remove(&extra->state_node);
+                if (extra->task->state >= TASK_UNREGISTERING) {
+                        extra->task->state_dirty = extra->task->state == TASK_UNREGISTERING;
+                        continue;
+                }
+                commit = commit_batch(e);
+                write_state(e, commit, extra->task);
+                list_append(&commit->states, &extra->state_node);
+        }
 }
 
 static void write_ended(Engine *e, Commit *commit, Run *run)
@@ -105,12 +141,8 @@ static void write_run(Engine *e, Run *run)
                 effect_store_pending(e, commit, run);
                 run->writing_number = run->number;
         }
-        if (needs_state(run) && task->state < TASK_UNREGISTERING) {
-                effect_store_task(e, EFFECT_STORE_TASK_STATE, commit, task);
-                task->state_dirty = false;
-                if (task->state == TASK_UPDATING)
-                        task_extra(e, task)->state_written = true;
-        }
+        if (needs_state(run) && task->state < TASK_UNREGISTERING)
+                write_state(e, commit, task);
         run->dirty = false;
         run->commit = commit->number;
         list_append(&commit->runs, &run->commit_node);
@@ -150,6 +182,8 @@ static bool has_dirty_level(const Engine *e)
 static void write_again(Engine *e, size_t n)
 {
         e->levels_dirty |= has_dirty_level(e);
+        while (!list_is_empty(&e->unstored_states))
+                commit_state(e, list_entry(e->unstored_states.next, Extra, state_node)->task);
         for (n = MIN(n, (size_t)e->n_rewrite); n > 0 && !list_is_empty(&e->unstored); n--, e->n_rewrite--)
                 commit_touch(e, list_entry(e->unstored.next, Run, dirty_node));
         if (list_is_empty(&e->unstored))
@@ -160,6 +194,7 @@ static void write_dirty(Engine *e, size_t n)
 {
         for (; n > 0 && !list_is_empty(&e->dirty); n--)
                 write_run(e, list_entry(e->dirty.next, Run, dirty_node));
+        write_states(e);
         /* An edge is stored with the last of its firings. */
         if (list_is_empty(&e->raises))
                 write_levels(e);
@@ -189,7 +224,7 @@ void commit_flush(Engine *e)
 
 bool commit_has_work(const Engine *e)
 {
-        return !list_is_empty(&e->dirty) || e->n_rewrite > 0;
+        return !list_is_empty(&e->dirty) || !list_is_empty(&e->states) || e->n_rewrite > 0;
 }
 
 void commit_forget_run(Engine *e, Run *run)
@@ -262,18 +297,20 @@ static void run_not_stored(Engine *e, Run *run, int error)
         keep_unstored(e, run);
 }
 
-/* Without a row of its own it goes along with one of its runs. */
-static void state_not_stored(Engine *e, Task *task)
+static void states_answered(Engine *e, Commit *commit, int error)
 {
-        const Extra *extra = task ? task_extra(e, task) : NULL;
+        while (!list_is_empty(&commit->states)) {
+                Extra *extra = list_entry(commit->states.next, Extra, state_node);
 
-        if (!task)
-                return;
-        task->state_dirty = true;
-        if (extra && !list_is_empty(&extra->queue))
-                commit_touch(e, list_entry(extra->queue.next, Run, task_node));
-        else if (extra && !list_is_empty(&extra->live))
-                commit_touch(e, list_entry(extra->live.next, Run, task_node));
+                list_remove(&extra->state_node);
+                if (error < 0) {
+                        extra->task->state_dirty = true;
+                        list_append(&e->unstored_states, &extra->state_node);
+                        rewrite_later(e);
+                } else {
+                        task_drop_extra(e, extra->task);
+                }
+        }
 }
 
 static void runs_answered(Engine *e, Commit *commit, int error)
@@ -289,8 +326,7 @@ static void runs_answered(Engine *e, Commit *commit, int error)
                 else
                         run_stored(e, run);
         }
-        if (error < 0)
-                state_not_stored(e, task_find(e, commit->state_of));
+        states_answered(e, commit, error);
         for (unsigned c = 0; error < 0 && c < CONDITION_MAX; c++)
                 if (commit->levels & CONDITION_BIT(c)) {
                         e->levels[c].dirty = true;

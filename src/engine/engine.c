@@ -74,9 +74,9 @@ static int init_maps(Engine *e)
 static void init_lists(Engine *e)
 {
         ListNode *lists[] = {
-                &e->open_gates, &e->packages, &e->servers_all, &e->live,      &e->attempted,    &e->outlived,
-                &e->dirty,      &e->unstored, &e->raises,      &e->waiters,   &e->dead_runs,    &e->dead_servers,
-                &e->dead_packages, &e->zones,
+                &e->open_gates, &e->packages, &e->servers_all,   &e->live,    &e->attempted,    &e->outlived,
+                &e->dirty,      &e->unstored, &e->states,        &e->unstored_states,           &e->raises,
+                &e->waiters,    &e->dead_runs, &e->dead_servers, &e->dead_packages,             &e->zones,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)

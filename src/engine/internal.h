@@ -185,6 +185,7 @@ struct Extra {
         bool has_options;
         bool shadow_has_options;
         bool state_written;      /* behind the commit of the update that is not answered */
+        ListNode state_node;     /* in engine.states, .unstored_states, or those of a commit */
         Options options;
         Options shadow_options;
         bool replaced;           /* by the register of this commit */
@@ -499,9 +500,10 @@ struct Commit {
         Task *task;
         Package *package;
         bool on;                 /* PAUSE, SKIP, PAUSE_PACKAGE: what the bit becomes */
+        bool again;              /* SKIP: it was stored, and the state of a firing behind it */
         uint64_t since_real_usec; /* PAUSE_PACKAGE: when it was asked for */
         uint64_t last_number;    /* of the task when it was asked for */
-        Uuid state_of;           /* a task whose state is in it without a run; null: none */
+        ListNode states;         /* Extras of tasks whose state is in it without a run */
         ListNode runs;
         size_t n_runs;
         uint32_t levels;
@@ -610,6 +612,8 @@ struct Engine {
         uint32_t n_outlived;
         ListNode dirty;
         ListNode unstored;
+        ListNode states;         /* Extras of tasks whose state is to be written without a run */
+        ListNode unstored_states;
         ListNode raises;
         ListNode waiters;        /* to be judged again */
         ListNode dead_runs;

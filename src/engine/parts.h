@@ -196,7 +196,7 @@ void request_unregister(Engine *e, Task *task, const Event *event);
 void request_pause(Engine *e, const Event *event);
 void request_skip(Engine *e, const Event *event);
 /* Asks the store for the bit that says that the next time is skipped. */
-void request_store_skip(Engine *e, Task *task, uint64_t token, bool skip);
+Commit *request_store_skip(Engine *e, Task *task, uint64_t token, bool skip);
 /* Table 2.2 for a name that exists. */
 void request_existing(Engine *e, Task *oldest, const Event *event);
 
@@ -208,6 +208,8 @@ void commit_answer(Engine *e, const Event *event);
 Commit *commit_find(const Engine *e, uint64_t number);
 /* The run's rows are to be written at the end of this event. */
 void commit_touch(Engine *e, Run *run);
+/* The same of the task's state, whatever becomes of its runs, until a commit with it succeeds. */
+void commit_state(Engine *e, Task *task);
 void commit_flush(Engine *e);
 bool commit_has_work(const Engine *e);
 /* Takes a run out of whatever is being written, when it is freed. */

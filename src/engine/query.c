@@ -238,6 +238,8 @@ EngineCounts engine_get_counts(const Engine *e)
 
                 counts.n_unsettled += run->state == RUN_STARTING || run->state == RUN_STOPPING;
         }
+        list_for_each(i, &e->unstored_states)
+                counts.n_unstored++;
         list_for_each(i, &e->packages)
                 counts.n_packages += package_is_installed(list_entry(i, Package, all_node));
         return counts;

@@ -429,7 +429,7 @@ void request_pause(Engine *e, const Event *event)
         task->paused = before;
 }
 
-void request_store_skip(Engine *e, Task *task, uint64_t token, bool skip)
+Commit *request_store_skip(Engine *e, Task *task, uint64_t token, bool skip)
 {
         Commit *commit = begin_bit(e, task, COMMIT_SKIP, token, skip);
         bool before = task->skip_next;
@@ -437,6 +437,7 @@ void request_store_skip(Engine *e, Task *task, uint64_t token, bool skip)
         task->skip_next = skip;
         effect_store_task(e, EFFECT_STORE_TASK, commit, task);
         task->skip_next = before;
+        return commit;
 }
 
 void request_skip(Engine *e, const Event *event)

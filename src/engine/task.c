@@ -30,6 +30,7 @@ Extra *task_need_extra(Engine *e, Task *task)
         extra->task = task;
         list_init(&extra->same);
         list_init(&extra->outlived_node);
+        list_init(&extra->state_node);
         list_init(&extra->queue);
         list_init(&extra->live);
         list_init(&extra->ended);
@@ -42,7 +43,7 @@ void task_drop_extra(Engine *e, Task *task)
         Extra *extra = task_extra(e, task);
 
         if (!extra || extra->has_options || extra->committing || extra->shadow || extra->further ||
-            extra->paused_real_usec ||
+            extra->paused_real_usec || list_is_linked(&extra->state_node) ||
             !list_is_empty(&extra->same) || !list_is_empty(&extra->queue) || !list_is_empty(&extra->live) ||
             !list_is_empty(&extra->ended) || !list_is_empty(&extra->waiters))
                 return;
@@ -250,6 +251,7 @@ void task_release(Engine *e, Task *task)
                 extra->has_options = extra->outlived = false;
                 extra->paused_real_usec = 0;
                 list_remove(&extra->outlived_node);
+                list_remove(&extra->state_node);
                 task_drop_extra(e, task);
         }
         condition_discount_needs(e, task);
@@ -355,7 +357,7 @@ static void bit_changed(Engine *e, Task *task, TaskArgs *args)
                 task_need_extra(e, task)->paused_real_usec = task->paused ? e->now.real_usec : 0;
         } else if (task_extra(e, task)->state_written) {
                 /* The state of a firing was written behind the bit, with the old one. */
-                request_store_skip(e, task, args->commit->token, args->commit->on);
+                request_store_skip(e, task, args->commit->token, args->commit->on)->again = true;
                 return;
         } else {
                 task->skip_next = args->commit->on;
@@ -381,11 +383,8 @@ static void updated(Engine *e, Task *task, TaskArgs *args)
         task_set_state(e, task, TASK_REGISTERED, 0);
         trigger_enter(e, task);
         class_look_again(e, task);
-        if (task->state_dirty) {
-                commit_batch(e)->state_of = task->id;
-                effect_store_task(e, EFFECT_STORE_TASK_STATE, commit_batch(e), task);
-        }
-        task->state_dirty = false;
+        if (task->state_dirty)
+                commit_state(e, task);
         gate_kick(e, task);
         task_settle(e, task);
         task_drop_extra(e, task);
@@ -396,6 +395,9 @@ static void not_updated(Engine *e, Task *task, TaskArgs *args)
         effect_reply_store(e, args->commit->token, args->error);
         if (args->commit->kind == COMMIT_UPDATE)
                 drop_shadow(e, task);
+        /* Its first commit may be what the store has of it, if that of the firing fails. */
+        if (args->commit->again)
+                commit_state(e, task);
         task_set_state(e, task, TASK_REGISTERED, 0);
         task_settle(e, task);
         task_drop_extra(e, task);
@@ -431,6 +433,8 @@ static void not_unregistered(Engine *e, Task *task, TaskArgs *args)
         write_what_waited(e, &extra->live);
         trigger_arm_all(e, task);
         gate_kick(e, task);
+        if (task->state_dirty)
+                commit_state(e, task);
         task_settle(e, task);
         task_drop_extra(e, task);
 }

@@ -245,6 +245,42 @@ static void a_firing_while_the_bit_is_stored_does_not_undo_it(void **state)
         driver_free(d);
 }
 
+static uint64_t good_commit;
+
+static int only_one_is_good(Driver *d, uint64_t commit)
+{
+        return commit == good_commit ? 0 : -EIO;
+}
+
+/* The store has the bit then, and neither a firing nor anything else would write over it. */
+static void a_bit_that_fails_behind_a_firing_is_taken_out_of_the_store(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_spec("a");
+        const DriverReply *reply;
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        id = driver_must_register(d, spec);
+        d->hold_commits = true;
+        reply = driver_skip(d, id, true);
+        good_commit = d->held[0];
+        d->commit = only_one_is_good;
+        driver_advance(d, USEC_PER_HOUR);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        d->hold_commits = false;
+        driver_settle(d);
+        assert_int_equal(reply->error, ERROR_STORE_FAILED);
+        assert_int_equal(driver_info(d, id).n_pending, 0);
+        assert_int_equal(engine_get_counts(d->engine).n_unstored, 1);
+        d->commit = NULL;
+        driver_advance(d, USEC_PER_MINUTE);
+        assert_int_equal(engine_get_counts(d->engine).n_unstored, 0);
+        driver_restart(d, false);
+        assert_false(driver_info(d, id).row.skip_next);
+        driver_free(d);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -259,6 +295,7 @@ int main(void)
                 cmocka_unit_test(a_skip_survives_restart_reboot_update_and_pause),
                 cmocka_unit_test(a_skip_that_could_not_be_stored_is_none),
                 cmocka_unit_test(a_firing_while_the_bit_is_stored_does_not_undo_it),
+                cmocka_unit_test(a_bit_that_fails_behind_a_firing_is_taken_out_of_the_store),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
