@@ -118,9 +118,11 @@ static void store_queue_gone(Engine *e, Task *task, Commit *commit, uint8_t reas
 {
         list_for_each(i, &task_extra(e, task)->queue) {
                 Run *run = list_entry(i, Run, task_node);
+                /* Whichever was looked at first. */
+                bool expired = run->expires_boot_usec <= e->now.boot_usec;
 
-                run->outcome = OUTCOME_CANCELED;
-                run->reason = reason;
+                run->outcome = expired ? OUTCOME_EXPIRED : OUTCOME_CANCELED;
+                run->reason = expired ? REASON_ABORT : reason;
                 run->detail = DETAIL_NONE;
                 run->ended_real_usec = e->now.real_usec;
                 run->recorded = true;

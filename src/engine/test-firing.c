@@ -615,6 +615,26 @@ static void an_event_reaches_all_that_listened_when_it_happened_a_share_at_a_tim
         driver_free(d);
 }
 
+static void what_has_expired_when_its_registration_goes_is_expired(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        spec.expires_usec = USEC_PER_MINUTE;
+        id = driver_must_register(d, spec);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        /* Nobody has looked at it since. */
+        d->now.boot_usec += USEC_PER_MINUTE;
+        driver_unregister(d, id, false);
+        assert_int_equal(d->n_history, 1);
+        assert_int_equal(d->history[0].outcome, OUTCOME_EXPIRED);
+        assert_int_equal(driver_last_ended(d)->outcome, OUTCOME_EXPIRED);
+        driver_free(d);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -641,6 +661,7 @@ int main(void)
                 cmocka_unit_test(of_two_unstored_firings_both_are_taken_back),
                 cmocka_unit_test(custom_events_reach_those_that_listen_to_their_name),
                 cmocka_unit_test(an_event_reaches_all_that_listened_when_it_happened_a_share_at_a_time),
+                cmocka_unit_test(what_has_expired_when_its_registration_goes_is_expired),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -672,18 +672,28 @@ void model_cancel_run(World *w, const Event *e)
         expect_reply(w, "6.7", e->token, ERROR_NONE);
 }
 
-/* 4.6 */
-void model_expire(World *w)
+bool model_has_expired(World *w, const MFiring *f)
+{
+        return !is_live(f) && f->expires_usec > 0 &&
+               f->accepted_boot + (int64_t)f->expires_usec <= (int64_t)w->now.boot_usec;
+}
+
+static bool expire_next(World *w, bool ends)
 {
         Model *m = w->model;
 
-        for (size_t i = 0; i < m->n_firings; i++) {
-                MFiring *f = m->firings[i];
+        for (size_t i = 0; i < m->n_firings; i++)
+                if (!m->firings[i]->promised && ends_task(m->firings[i]) >= ends &&
+                    model_has_expired(w, m->firings[i])) {
+                        model_end(w, m->firings[i], OUTCOME_EXPIRED, 0, DETAIL_NONE);
+                        return true;
+                }
+        return false;
+}
 
-                if (is_live(f) || f->promised || f->expires_usec == 0 ||
-                    f->accepted_boot + (int64_t)f->expires_usec > (int64_t)w->now.boot_usec)
-                        continue;
-                model_end(w, f, OUTCOME_EXPIRED, 0, DETAIL_NONE);
-                i = SIZE_MAX;
-        }
+/* 4.6; one that ends its task may take others along that have expired at the same moment. */
+void model_expire(World *w)
+{
+        while (expire_next(w, true) || expire_next(w, false))
+                ;
 }

@@ -274,7 +274,10 @@ void model_promise_end(World *w, MFiring *f, uint64_t commit, uint8_t reason)
         sim_check(w, a && a->effect.store.commit == commit, "2.5",
                   "the end of pending run %s is not recorded by the commit that removes its task", short_id(f->run));
         a->matched = true;
-        check_record(w, f, &a->run, OUTCOME_CANCELED, reason, DETAIL_NONE);
+        if (model_has_expired(w, f))
+                check_record(w, f, &a->run, OUTCOME_EXPIRED, 0, DETAIL_NONE);
+        else
+                check_record(w, f, &a->run, OUTCOME_CANCELED, reason, DETAIL_NONE);
         f->promised = commit;
 }
 
@@ -293,6 +296,18 @@ void model_late_promises(World *w)
         }
 }
 
+/* What has ended by itself is not pending any more. */
+static bool is_pending_still(World *w, const MFiring *f)
+{
+        RunInfo infos[M_FIRINGS];
+        size_t n = engine_get_runs(w->engine, f->task->id, 0, infos, ELEMENTSOF(infos));
+
+        for (size_t i = 0; i < n; i++)
+                if (uuid_equal(infos[i].run, f->run))
+                        return true;
+        return false;
+}
+
 static bool is_promise(World *w, MFiring *f, uint64_t commit)
 {
         Act *a = act_find(w, EFFECT_STORE_RUN, run_fits, f);
@@ -300,8 +315,11 @@ static bool is_promise(World *w, MFiring *f, uint64_t commit)
         const Event *e = w->model->event;
         bool canceled = e->type == EVENT_CANCEL && uuid_equal(e->task.task, f->task->id);
 
-        return !canceled && a && a->effect.store.commit == commit &&
-               a->run.outcome == OUTCOME_CANCELED && a->run.reason == REASON_ABORT;
+        if (canceled || !a || a->effect.store.commit != commit)
+                return false;
+        if (model_has_expired(w, f))
+                return a->run.outcome == OUTCOME_EXPIRED && is_pending_still(w, f);
+        return a->run.outcome == OUTCOME_CANCELED && a->run.reason == REASON_ABORT;
 }
 
 /* The pending firings of a one-shot task go with it. */

@@ -314,6 +314,7 @@ void model_raise_answered(World *w, const Event *e, unsigned heard);
 void model_request(World *w, const Event *e);
 void model_cancel_task(World *w, const Event *e);
 void model_cancel_run(World *w, const Event *e);
+bool model_has_expired(World *w, const MFiring *f);
 void model_expire(World *w);
 void model_commit_firings(World *w, uint64_t commit, int error);
 /* A number for the level that says that this boot has fired; the engine's own. */
