@@ -26,7 +26,7 @@ int loop_add(Loop *loop, LoopSource *source, int fd, uint32_t events, LoopCallba
 
         if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
                 return -errno;
-        *source = (LoopSource){ .fd = fd, .callback = callback, .userdata = userdata };
+        *source = (LoopSource){ .fd = fd, .callback = callback, .userdata = userdata, .last_turn = loop->n_turns };
         return 0;
 }
 
@@ -43,7 +43,7 @@ void loop_remove(Loop *loop, LoopSource *source)
                 return;
         (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
         source->fd = -1;
-        for (int i = loop->position; i < loop->n_events; i++)
+        for (int i = 0; i < loop->n_events; i++)
                 if (loop->events[i].data.ptr == source)
                         loop->events[i].data.ptr = NULL;
 }
@@ -81,7 +81,6 @@ static int wait_for_events(Loop *loop, int timeout_ms)
 {
         int n = epoll_wait(loop->epoll_fd, loop->events, (int)ELEMENTSOF(loop->events), timeout_ms);
 
-        loop->position = 0;
         loop->n_events = n < 0 ? 0 : n;
         return n < 0 && errno != EINTR ? -errno : 0;
 }
@@ -102,20 +101,51 @@ static int wait_until_ready(Loop *loop, int timeout_ms)
         return loop->n_events > 0 ? 0 : wait_for_events(loop, timeout_ms);
 }
 
+static void call_back(struct epoll_event *event)
+{
+        LoopSource *source = event->data.ptr;
+
+        event->data.ptr = NULL;
+        source->callback(source, event->events, source->userdata);
+}
+
+/* Of the patient ones that are ready, the one that has waited longest. */
+static struct epoll_event *find_turn(Loop *loop)
+{
+        struct epoll_event *found = NULL;
+        const LoopSource *first = NULL;
+
+        for (int i = 0; i < loop->n_events; i++) {
+                const LoopSource *source = loop->events[i].data.ptr;
+
+                if (!source || (first && source->last_turn >= first->last_turn))
+                        continue;
+                first = source;
+                found = &loop->events[i];
+        }
+        return found;
+}
+
 int loop_dispatch(Loop *loop, int timeout_ms)
 {
+        struct epoll_event *turn;
         int r, called = 0;
 
         r = wait_until_ready(loop, timeout_ms);
         if (r < 0)
                 return r;
-        for (loop->position = 0; loop->position < loop->n_events;) {
-                struct epoll_event *event = &loop->events[loop->position++];
-                LoopSource *source = event->data.ptr;
+        for (int i = 0; i < loop->n_events; i++) {
+                const LoopSource *source = loop->events[i].data.ptr;
 
-                if (!source)
+                if (!source || source->patient)
                         continue;
-                source->callback(source, event->events, source->userdata);
+                call_back(&loop->events[i]);
+                called++;
+        }
+        turn = find_turn(loop);
+        if (turn) {
+                ((LoopSource *)turn->data.ptr)->last_turn = ++loop->n_turns;
+                call_back(turn);
                 called++;
         }
         loop->n_events = 0;

@@ -7,6 +7,7 @@
  * round still holds of it is forgotten. Used by one thread at a time.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -21,6 +22,12 @@ typedef void (*LoopCallback)(LoopSource *source, uint32_t events, void *userdata
 
 struct LoopSource {
         int fd; /* borrowed; -1 while the source is in no loop */
+        /*
+         * Its owner's to set after loop_add(): others come first. Of all sources that are ready and patient, one is
+         * called in a round, the one that was called the longest time ago.
+         */
+        bool patient;
+        uint64_t last_turn;
         LoopCallback callback;
         void *userdata;
 };
@@ -42,9 +49,9 @@ typedef enum LoopStage {
 
 struct Loop {
         int epoll_fd;
-        struct epoll_event events[64];
+        struct epoll_event events[256];
         int n_events;
-        int position;
+        uint64_t n_turns;  /* of patient sources */
         int n_busy_rounds; /* in a row, with something left for LOOP_IDLE */
         ListNode jobs[_LOOP_STAGE_MAX];
 };

@@ -135,12 +135,54 @@ static void an_idle_job_has_its_turn_although_something_is_always_ready(void **s
         loop_done(&jobs.loop);
 }
 
+typedef struct Turns {
+        Loop loop;
+        LoopSource sources[4];
+        char order[32];
+} Turns;
+
+static void note_turn(LoopSource *source, uint32_t events, void *userdata)
+{
+        Turns *turns = userdata;
+
+        turns->order[strlen(turns->order)] = (char)('a' + (source - turns->sources));
+}
+
+static void patient_sources_come_last_and_one_in_a_round_in_turn(void **state)
+{
+        Turns turns = { 0 };
+        int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), others[4];
+
+        assert_int_equal(loop_init(&turns.loop), 0);
+        for (int i = 0; i < 4; i++) {
+                others[i] = dup(fd);
+                assert_int_equal(loop_add(&turns.loop, &turns.sources[i], others[i], EPOLLIN, note_turn, &turns), 0);
+                turns.sources[i].patient = i != 2;
+        }
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(loop_dispatch(&turns.loop, 0), 2);
+        assert_string_equal(turns.order, "cacbcdcacb");
+        /* Without haste they still have their turn, one after the other. */
+        turns.sources[2].patient = true;
+        memset(turns.order, 0, sizeof turns.order);
+        for (int i = 0; i < 4; i++)
+                assert_int_equal(loop_dispatch(&turns.loop, -1), 1);
+        assert_string_equal(turns.order, "cdab");
+        for (int i = 0; i < 4; i++) {
+                loop_remove(&turns.loop, &turns.sources[i]);
+                close(others[i]);
+        }
+        close(fd);
+        loop_done(&turns.loop);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_source_removed_during_the_round_is_not_called),
                 cmocka_unit_test(a_descriptor_that_cannot_be_watched_is_an_error),
                 cmocka_unit_test(jobs_wait_for_the_end_of_the_round_or_for_an_idle_moment),
+                cmocka_unit_test(patient_sources_come_last_and_one_in_a_round_in_turn),
                 cmocka_unit_test(an_idle_job_has_its_turn_although_something_is_always_ready),
         };
 

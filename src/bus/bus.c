@@ -108,6 +108,7 @@ int peer_new(Bus *bus, int fd, ConnectionRole role, const char *confined_to, Pee
                 .guid = bus->guid,
                 .id = bus->last_peer + 1,
                 .gather = true,
+                .patient = true,
                 .on_message = on_message,
                 .on_disconnected = on_disconnected,
         };

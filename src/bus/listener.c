@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bus/bus-internal.h"
 
+#define ACCEPTS 2 /* then it is another's turn */
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
 
 /* Whoever may open the socket could be told more, but only our own user and root are served. */
@@ -91,7 +92,7 @@ static void on_connection(LoopSource *source, uint32_t events, void *userdata)
         Listener *listener = userdata;
         Bus *bus = listener->bus;
 
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < ACCEPTS; i++) {
                 _cleanup_(closep) int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
                 if (fd < 0) {
@@ -187,6 +188,7 @@ static int listen_on(Bus *bus, const char *path, const char *package, int fd)
                 r = bind_socket(listener);
         if (r >= 0)
                 r = loop_add(bus->loop, &listener->source, listener->fd, EPOLLIN, on_connection, listener);
+        listener->source.patient = true;
         if (r < 0)
                 listener_free(listener);
         return r;

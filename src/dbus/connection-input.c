@@ -7,6 +7,7 @@
 #include "dbus/connection-internal.h"
 
 #define IN_CHUNK_MIN ((size_t)1024)
+#define IN_CHUNK_PATIENT ((size_t)256)
 #define IN_CHUNK_MAX ((size_t)64 * 1024)
 /* What a peer that says nothing costs. */
 #define IN_KEEP_MAX ((size_t)16 * 1024)
@@ -27,7 +28,7 @@ static int input_make_room(Connection *c, size_t *ret_n)
         buffer_consume(&c->in, c->in_start);
         c->in_start = 0;
         if (in_size(c) < IN_CHUNK_MIN)
-                c->in_chunk = IN_CHUNK_MIN;
+                c->in_chunk = c->source.patient ? IN_CHUNK_PATIENT : IN_CHUNK_MIN;
         r = buffer_reserve(&c->in, c->in_chunk);
         *ret_n = c->in_chunk;
         return r;
@@ -72,6 +73,7 @@ static ssize_t input_read(Connection *c)
         ssize_t n;
         int r;
 
+        c->in_was_full = false;
         r = input_make_room(c, &part.iov_len);
         if (r < 0)
                 return r;
@@ -80,7 +82,8 @@ static ssize_t input_read(Connection *c)
         if (n < 0)
                 return -errno;
         c->in.size += (size_t)n;
-        if ((size_t)n == part.iov_len)
+        c->in_was_full = (size_t)n == part.iov_len;
+        if (c->in_was_full)
                 c->in_chunk = MIN(c->in_chunk * 2, IN_CHUNK_MAX);
         else if ((size_t)n < c->in_chunk / 4)
                 c->in_chunk = MAX(c->in_chunk / 2, IN_CHUNK_MIN);

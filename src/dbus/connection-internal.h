@@ -36,6 +36,7 @@ struct Connection {
         Buffer in;
         size_t in_start; /* what lies before it in the buffer has been delivered */
         size_t in_chunk; /* how much to ask for at once */
+        bool in_was_full; /* as much came: there is more */
         int in_fds[CONNECTION_IN_FDS_MAX];
         unsigned n_in_fds;
         Message *spare;

@@ -66,6 +66,7 @@ static void on_ready(LoopSource *source, uint32_t events, void *userdata)
                 output_flush(c);
         if (events & ~(uint32_t)EPOLLOUT)
                 (void)input_receive(c);
+        c->source.patient = c->options.patient && (c->in_was_full || c->auth.state != AUTH_DONE);
         connection_leave(c);
         if (leave)
                 leave(owner);
@@ -91,6 +92,7 @@ static int connection_start(Connection *c, int fd)
                 break;
         }
         r = loop_add(c->loop, &c->source, fd, EPOLLIN, on_ready, c);
+        c->source.patient = c->options.patient && c->auth.state != AUTH_DONE;
         if (r < 0 || handshake.size == 0)
                 return r;
         part = (struct iovec){ handshake.data, handshake.size };

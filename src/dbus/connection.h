@@ -55,6 +55,7 @@ typedef struct ConnectionOptions {
          * call, and the peer wakes up once. For owners with one thread, which is the loop's.
          */
         bool gather;
+        bool patient; /* a peer that has not authenticated, or sends without end, lets others come first */
         /* A call or a signal. Borrowed: message_ref() keeps it. */
         void (*on_message)(Connection *c, Message *m, void *userdata);
         /*
