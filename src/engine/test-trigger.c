@@ -11,6 +11,8 @@ static const Trigger hourly = { .kind = TRIGGER_INTERVAL, .period_usec = USEC_PE
 static const Trigger each_40_min = { .kind = TRIGGER_INTERVAL, .period_usec = 40 * USEC_PER_MINUTE };
 static const Trigger zone_change = { .kind = TRIGGER_SYSTEM, .system_type = SYSTEM_TIME_ZONE_CHANGE };
 static const Trigger on_request = { .kind = TRIGGER_APPLICATION };
+static const Trigger a_moment_later = { .kind = TRIGGER_INTERVAL, .period_usec = 40 * USEC_PER_MINUTE + 1 };
+static const Trigger calendar_hourly = { .kind = TRIGGER_CALENDAR, .text = "hourly UTC" };
 static const Trigger custom_x = { .kind = TRIGGER_CUSTOM_SYSTEM_EVENT, .text = "x" };
 static const Trigger files_f = { .kind = TRIGGER_STORAGE_CONTENT_CHANGED, .text = "f" };
 
@@ -355,6 +357,130 @@ static void what_one_trigger_listens_to_is_forgotten_with_its_task(void **state)
         driver_free(d);
 }
 
+/* The machine sleeps, or nobody looks, and then all that is due is due at one moment. */
+static void leap(Driver *d, uint64_t usec)
+{
+        d->now.boot_usec += usec;
+        d->now.real_usec += usec;
+        driver_feed(d, (Event){ .type = EVENT_TICK });
+        driver_settle(d);
+}
+
+/* Places of the triggers in the order of their firings: "10" is the second, then the first. */
+static const char *places(const Driver *d)
+{
+        static char text[DRIVER_MAX + 1];
+
+        for (size_t i = 0; i < d->n_history; i++)
+                text[i] = (char)('0' + d->history[i].trigger);
+        text[d->n_history] = '\0';
+        return text;
+}
+
+static Driver *driver_that_completes(void)
+{
+        Driver *d = driver_new_with_package();
+
+        d->run = RUN_MODE_COMPLETE;
+        return d;
+}
+
+static void what_is_due_at_one_moment_fires_by_its_first_scheduled_time(void **state)
+{
+        Driver *d = driver_that_completes();
+        TaskSpec spec = WITH(hourly, each_40_min);
+
+        spec.overlap = OVERLAP_PARALLEL;
+        driver_must_register(d, spec);
+        leap(d, 125 * USEC_PER_MINUTE);
+        assert_string_equal(places(d), "10");
+        driver_free(d);
+}
+
+static void of_equal_times_that_of_the_first_place_fires_first(void **state)
+{
+        Driver *d = driver_that_completes();
+        TaskSpec spec = WITH(hourly, each_40_min);
+
+        spec.overlap = OVERLAP_PARALLEL;
+        driver_must_register(d, spec);
+        leap(d, 119 * USEC_PER_MINUTE);
+        assert_string_equal(places(d), "10");
+        leap(d, USEC_PER_MINUTE);
+        assert_string_equal(places(d), "1001");
+        driver_free(d);
+}
+
+static void what_catch_up_all_leaves_is_due_still(void **state)
+{
+        Driver *d = driver_that_completes();
+        TaskSpec spec = WITH(hourly, each_40_min);
+
+        spec.overlap = OVERLAP_PARALLEL;
+        spec.catch_up = CATCH_UP_ALL;
+        spec.catch_up_window_usec = USEC_PER_DAY;
+        driver_must_register(d, spec);
+        leap(d, 125 * USEC_PER_MINUTE);
+        assert_string_equal(places(d), "10101");
+        driver_free(d);
+}
+
+static void what_is_left_behind_a_skip_is_due_still(void **state)
+{
+        Driver *d = driver_that_completes();
+        TaskSpec spec = WITH(hourly, each_40_min);
+        Uuid id;
+
+        spec.overlap = OVERLAP_PARALLEL;
+        spec.catch_up = CATCH_UP_ALL;
+        spec.catch_up_window_usec = USEC_PER_DAY;
+        id = driver_must_register(d, spec);
+        driver_skip(d, id, true);
+        leap(d, 81 * USEC_PER_MINUTE);
+        assert_string_equal(places(d), "101");
+        assert_int_equal(d->history[0].outcome, OUTCOME_NOT_STARTED);
+        assert_int_equal(d->history[1].outcome, OUTCOME_COMPLETED);
+        driver_free(d);
+}
+
+static void calendars_fire_behind_the_others_and_events_behind_both(void **state)
+{
+        Driver *d = driver_that_completes();
+        TaskSpec spec = WITH(calendar_hourly, zone_change, each_40_min);
+        uint64_t to_the_hour;
+
+        spec.overlap = OVERLAP_PARALLEL;
+        driver_must_register(d, spec);
+        /* The hour of the calendar is before the end of the interval. */
+        to_the_hour = USEC_PER_HOUR - d->now.real_usec % USEC_PER_HOUR;
+        assert_true(to_the_hour < 2 * USEC_PER_HOUR);
+        d->now.boot_usec += 2 * USEC_PER_HOUR;
+        d->now.real_usec += 2 * USEC_PER_HOUR;
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_settle(d);
+        assert_string_equal(places(d), "201");
+        driver_free(d);
+}
+
+static void one_that_was_put_off_still_comes_by_its_scheduled_time(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = WITH(each_40_min, a_moment_later);
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        id = driver_must_register(d, spec);
+        d->commit_error = -EIO;
+        leap(d, 40 * USEC_PER_MINUTE);
+        d->commit_error = 0;
+        assert_int_equal(driver_info(d, id).n_pending, 0);
+        leap(d, 2 * USEC_PER_MINUTE);
+        /* The newest of what was merged is what came last. */
+        assert_int_equal(first_run(d, id).count, 2);
+        assert_int_equal(first_run(d, id).place, 1);
+        driver_free(d);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -374,6 +500,12 @@ int main(void)
                 cmocka_unit_test(why_names_the_trigger_whose_firing_waits_or_runs),
                 cmocka_unit_test(why_names_no_trigger_of_what_a_person_started),
                 cmocka_unit_test(what_one_trigger_listens_to_is_forgotten_with_its_task),
+                cmocka_unit_test(what_is_due_at_one_moment_fires_by_its_first_scheduled_time),
+                cmocka_unit_test(of_equal_times_that_of_the_first_place_fires_first),
+                cmocka_unit_test(what_catch_up_all_leaves_is_due_still),
+                cmocka_unit_test(what_is_left_behind_a_skip_is_due_still),
+                cmocka_unit_test(calendars_fire_behind_the_others_and_events_behind_both),
+                cmocka_unit_test(one_that_was_put_off_still_comes_by_its_scheduled_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
