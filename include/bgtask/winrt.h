@@ -320,6 +320,23 @@ const WCHAR *WINAPI WindowsGetStringRawBuffer(HSTRING string, UINT32 *ret_length
 /* *ret_result: -1, 0 or 1, by the numbers of the characters. */
 HRESULT WINAPI WindowsCompareStringOrdinal(HSTRING a, HSTRING b, INT32 *ret_result);
 HRESULT WINAPI WindowsConcatString(HSTRING a, HSTRING b, HSTRING *ret_string);
+/* From a character on, or so many from there. E_BOUNDS. */
+HRESULT WINAPI WindowsSubstring(HSTRING string, UINT32 start, HSTRING *ret_string);
+HRESULT WINAPI WindowsSubstringWithSpecifiedLength(HSTRING string, UINT32 start, UINT32 length, HSTRING *ret_string);
+/* Whether a character is 0. */
+HRESULT WINAPI WindowsStringHasEmbeddedNull(HSTRING string, BOOL *ret_value);
+/* Without the characters at its start, at its end that are in trim. E_INVALIDARG if trim is empty. */
+HRESULT WINAPI WindowsTrimStringStart(HSTRING string, HSTRING trim, HSTRING *ret_string);
+HRESULT WINAPI WindowsTrimStringEnd(HSTRING string, HSTRING trim, HSTRING *ret_string);
+/* Every old one in it by the new one. E_INVALIDARG if the old one is empty. */
+HRESULT WINAPI WindowsReplaceString(HSTRING string, HSTRING old, HSTRING by, HSTRING *ret_string);
+
+/* Room for a string that the caller fills, with a 0 behind its last character: it becomes a string or is deleted. */
+typedef struct HSTRING_BUFFER__ *HSTRING_BUFFER;
+HRESULT WINAPI WindowsPreallocateStringBuffer(UINT32 length, WCHAR **ret_text, HSTRING_BUFFER *ret_buffer);
+/* E_INVALIDARG if the 0 is gone; the buffer then stays the caller's. */
+HRESULT WINAPI WindowsPromoteStringBuffer(HSTRING_BUFFER buffer, HSTRING *ret_string);
+HRESULT WINAPI WindowsDeleteStringBuffer(HSTRING_BUFFER buffer);
 
 /* Memory that is handed over, as GetIids() does. */
 void *WINAPI CoTaskMemAlloc(size_t size);

@@ -11,8 +11,11 @@ bool iid_equal(const IID *a, const IID *b)
         return memcmp(a, b, sizeof *a) == 0;
 }
 
+static const IWeakReferenceSourceVtbl weak_source_vtable;
+
 static void fill_faces(Object *object)
 {
+        object->weak_source = (Face){ &weak_source_vtable, object };
         for (size_t i = 0; i < FACES_MAX && object->class_->faces[i].iid; i++)
                 object->faces[i] = (Face){ object->class_->faces[i].vtable, object };
 }
@@ -35,6 +38,38 @@ void object_init_static(Object *object, const Class *class_)
         fill_faces(object);
 }
 
+/* What holds an object without keeping it. */
+typedef struct Weak {
+        Object object;
+        pthread_mutex_t lock;
+        Object *target; /* NULL once it is gone */
+        bool is_static; /* the target is */
+} Weak;
+
+/* The target is about to be freed. */
+static void forget(Object *object)
+{
+        Weak *weak = (Weak *)object;
+
+        if (!weak)
+                return;
+        pthread_mutex_lock(&weak->lock);
+        weak->target = NULL;
+        pthread_mutex_unlock(&weak->lock);
+        object_unref(object);
+}
+
+/* Under the lock, so that the object is there, though its last reference may just have gone. */
+static Object *try_ref(Weak *weak)
+{
+        unsigned n = weak->target ? atomic_load(&weak->target->n_ref) : 0;
+
+        while (n > 0)
+                if (atomic_compare_exchange_weak(&weak->target->n_ref, &n, n + 1))
+                        return weak->target;
+        return weak->is_static ? weak->target : NULL;
+}
+
 Object *object_ref(Object *object)
 {
         if (object && atomic_load(&object->n_ref) > 0)
@@ -47,6 +82,7 @@ void object_unref(Object *object)
         if (!object || atomic_load(&object->n_ref) == 0 ||
             atomic_fetch_sub_explicit(&object->n_ref, 1, memory_order_acq_rel) > 1)
                 return;
+        forget(atomic_load(&object->weak));
         if (object->class_->done)
                 object->class_->done(object);
         free(object);
@@ -83,6 +119,10 @@ STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_objec
                         break;
         }
         if (i == FACES_MAX || !object->class_->faces[i].iid) {
+                if (!object->class_->is_plain && iid_equal(iid, &IID_IWeakReferenceSource)) {
+                        *ret_object = &object_ref(object)->weak_source;
+                        return S_OK;
+                }
                 if (!iid_equal(iid, &IID_IUnknown) && !iid_equal(iid, &IID_IAgileObject) &&
                     (object->class_->is_plain || !iid_equal(iid, &IID_IInspectable)))
                         return object_query_other ? object_query_other(object, iid, ret_object) : E_NOINTERFACE;
@@ -91,6 +131,64 @@ STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_objec
         *ret_object = object_face(object_ref(object), i);
         return S_OK;
 }
+
+/* *ret_object is NULL once the object is gone, which is no error. */
+static STDMETHODIMP resolve(IWeakReference *self, const IID *iid, IInspectable **ret_object)
+{
+        Weak *weak = (Weak *)object_of(self);
+        Object *target;
+        HRESULT hr;
+
+        if (!ret_object || !iid)
+                return E_POINTER;
+        *ret_object = NULL;
+        pthread_mutex_lock(&weak->lock);
+        target = try_ref(weak);
+        pthread_mutex_unlock(&weak->lock);
+        if (!target)
+                return S_OK;
+        hr = object_query_interface(object_face(target, 0), iid, (void **)ret_object);
+        object_unref(target);
+        return hr;
+}
+
+static void weak_done(Object *object)
+{
+        pthread_mutex_destroy(&((Weak *)object)->lock);
+}
+
+static const IWeakReferenceVtbl weak_vtable = { UNKNOWN_SLOTS, .Resolve = resolve };
+static const Class weak_class = {
+        .is_plain = true, .size = sizeof(Weak), .done = weak_done,
+        .faces = { { &IID_IWeakReference, &weak_vtable, NULL } },
+};
+
+/* All who ask get the same one. */
+static STDMETHODIMP get_weak_reference(IWeakReferenceSource *self, IWeakReference **ret_reference)
+{
+        Object *object = object_of(self), *known = atomic_load(&object->weak);
+        Weak *weak;
+
+        if (!ret_reference)
+                return E_POINTER;
+        *ret_reference = NULL;
+        if (!known) {
+                weak = (Weak *)object_new(&weak_class);
+                if (!weak)
+                        return E_OUTOFMEMORY;
+                pthread_mutex_init(&weak->lock, NULL);
+                weak->target = object;
+                weak->is_static = atomic_load(&object->n_ref) == 0;
+                if (atomic_compare_exchange_strong(&object->weak, &known, &weak->object))
+                        known = &weak->object;
+                else
+                        object_unref(&weak->object);
+        }
+        *ret_reference = object_face(object_ref(known), 0);
+        return S_OK;
+}
+
+static const IWeakReferenceSourceVtbl weak_source_vtable = { UNKNOWN_SLOTS, .GetWeakReference = get_weak_reference };
 
 STDMETHODIMP_(ULONG) object_add_ref(void *self)
 {

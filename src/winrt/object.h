@@ -43,6 +43,8 @@ struct Object {
         const Class *class_;
         atomic_uint n_ref; /* 0: a static object, which lives for ever */
         Face faces[FACES_MAX];
+        Face weak_source;     /* IWeakReferenceSource, which every IInspectable is */
+        Object *_Atomic weak; /* the one weak reference to it, counted; NULL: nobody has asked for it */
 };
 
 /* An object with one reference, all zero behind its head; NULL if there is no memory. */

@@ -142,3 +142,135 @@ HRESULT WINAPI WindowsConcatString(HSTRING a, HSTRING b, HSTRING *ret_string)
         memcpy((*ret_string)->own + n, b->text, m * sizeof(WCHAR));
         return S_OK;
 }
+
+HRESULT WINAPI WindowsSubstringWithSpecifiedLength(HSTRING string, UINT32 start, UINT32 length, HSTRING *ret_string)
+{
+        UINT32 n = WindowsGetStringLen(string);
+
+        if (!ret_string)
+                return E_INVALIDARG;
+        *ret_string = NULL;
+        if (start > n || length > n - start)
+                return E_BOUNDS;
+        if (length == n)
+                return WindowsDuplicateString(string, ret_string);
+        return WindowsCreateString(string->text + start, length, ret_string);
+}
+
+HRESULT WINAPI WindowsSubstring(HSTRING string, UINT32 start, HSTRING *ret_string)
+{
+        UINT32 n = WindowsGetStringLen(string);
+
+        return WindowsSubstringWithSpecifiedLength(string, start, start > n ? 0 : n - start, ret_string);
+}
+
+HRESULT WINAPI WindowsStringHasEmbeddedNull(HSTRING string, BOOL *ret_value)
+{
+        if (!ret_value)
+                return E_INVALIDARG;
+        *ret_value = 0;
+        for (UINT32 i = 0; i < WindowsGetStringLen(string); i++)
+                *ret_value = *ret_value || string->text[i] == 0;
+        return S_OK;
+}
+
+static bool contains(HSTRING set, WCHAR c)
+{
+        for (UINT32 i = 0; i < set->length; i++)
+                if (set->text[i] == c)
+                        return true;
+        return false;
+}
+
+HRESULT WINAPI WindowsTrimStringStart(HSTRING string, HSTRING trim, HSTRING *ret_string)
+{
+        UINT32 start = 0;
+
+        if (!ret_string || !trim)
+                return E_INVALIDARG;
+        while (start < WindowsGetStringLen(string) && contains(trim, string->text[start]))
+                start++;
+        return WindowsSubstring(string, start, ret_string);
+}
+
+HRESULT WINAPI WindowsTrimStringEnd(HSTRING string, HSTRING trim, HSTRING *ret_string)
+{
+        UINT32 n = WindowsGetStringLen(string);
+
+        if (!ret_string || !trim)
+                return E_INVALIDARG;
+        while (n > 0 && contains(trim, string->text[n - 1]))
+                n--;
+        return WindowsSubstringWithSpecifiedLength(string, 0, n, ret_string);
+}
+
+/* Writes what comes out, if there is somewhere to write it; its length. */
+static uint64_t replace(HSTRING string, HSTRING old, HSTRING by, WCHAR *to)
+{
+        uint64_t n = 0;
+
+        for (UINT32 i = 0; i < string->length;) {
+                bool is_old = old->length <= string->length - i &&
+                        memcmp(string->text + i, old->text, old->length * sizeof(WCHAR)) == 0;
+                const WCHAR *from = is_old ? WindowsGetStringRawBuffer(by, NULL) : string->text + i;
+                UINT32 length = is_old ? WindowsGetStringLen(by) : 1;
+
+                if (to)
+                        memcpy(to + n, from, length * sizeof(WCHAR));
+                n += length;
+                i += is_old ? old->length : 1;
+        }
+        return n;
+}
+
+HRESULT WINAPI WindowsReplaceString(HSTRING string, HSTRING old, HSTRING by, HSTRING *ret_string)
+{
+        uint64_t n;
+
+        if (!ret_string || !old)
+                return E_INVALIDARG;
+        *ret_string = NULL;
+        n = string ? replace(string, old, by, NULL) : 0;
+        if (n == 0)
+                return S_OK;
+        *ret_string = n < UINT32_MAX ? string_new((UINT32)n) : NULL;
+        if (!*ret_string)
+                return E_OUTOFMEMORY;
+        (void)replace(string, old, by, (*ret_string)->own);
+        return S_OK;
+}
+
+/* A buffer is the string that it is to become. */
+HRESULT WINAPI WindowsPreallocateStringBuffer(UINT32 length, WCHAR **ret_text, HSTRING_BUFFER *ret_buffer)
+{
+        HSTRING string;
+
+        if (!ret_text || !ret_buffer)
+                return E_POINTER;
+        *ret_text = (WCHAR *)nothing;
+        *ret_buffer = NULL;
+        if (length == 0)
+                return S_OK;
+        string = length < UINT32_MAX ? string_new(length) : NULL;
+        *ret_text = string ? string->own : NULL;
+        *ret_buffer = (HSTRING_BUFFER)string;
+        return string ? S_OK : E_OUTOFMEMORY;
+}
+
+HRESULT WINAPI WindowsPromoteStringBuffer(HSTRING_BUFFER buffer, HSTRING *ret_string)
+{
+        HSTRING string = (HSTRING)buffer;
+
+        if (!ret_string)
+                return E_POINTER;
+        *ret_string = NULL;
+        if (string && string->own[string->length] != 0)
+                return E_INVALIDARG;
+        *ret_string = string;
+        return S_OK;
+}
+
+HRESULT WINAPI WindowsDeleteStringBuffer(HSTRING_BUFFER buffer)
+{
+        return WindowsDeleteString((HSTRING)buffer);
+}

@@ -232,6 +232,25 @@ static void check_getters(void *face, const IID *iid)
                         fail_row(__FILE__, __LINE__, getters[i].method);
 }
 
+/* A revoker of C++/WinRT keeps one of whatever has the event. */
+static void check_weak_reference(IInspectable *object, IUnknown *unknown)
+{
+        IWeakReferenceSource *source = NULL;
+        IWeakReference *weak = NULL;
+        IUnknown *found = NULL;
+
+        CHECK_OK(IInspectable_QueryInterface(object, &IID_IWeakReferenceSource, (void **)&source));
+        CHECK_OK(IWeakReferenceSource_GetWeakReference(source, &weak));
+        CHECK_OK(IWeakReferenceSource_QueryInterface(source, &IID_IUnknown, (void **)&found));
+        CHECK(found == unknown);
+        IUnknown_Release(found);
+        IWeakReferenceSource_Release(source);
+        CHECK_OK(IWeakReference_Resolve(weak, &IID_IUnknown, (IInspectable **)&found));
+        CHECK(found == unknown);
+        IUnknown_Release(found);
+        IWeakReference_Release(weak);
+}
+
 void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
 {
         IInspectable *object = of;
@@ -258,6 +277,7 @@ void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
         IUnknown_Release(again);
         CHECK_OK(IInspectable_QueryInterface(object, &IID_IAgileObject, (void **)&again));
         IUnknown_Release(again);
+        check_weak_reference(object, unknown);
         CHECK(IInspectable_QueryInterface(object, &IID_IClassFactory, &none) == E_NOINTERFACE && !none);
         CHECK(IInspectable_QueryInterface(object, &IID_IUnknown, NULL) == E_POINTER);
         CHECK(IInspectable_GetIids(object, NULL, &found) == E_POINTER);

@@ -61,6 +61,198 @@ static void strings_compare_by_their_characters(void)
         CHECK_OK(WindowsDeleteString(both));
 }
 
+/* What a function has made, given back. */
+static int is_made(HSTRING string, const char *expected)
+{
+        int is = string_is(string, expected);
+
+        CHECK_OK(WindowsDeleteString(string));
+        return is;
+}
+
+static void a_part_of_a_string_is_a_string(void)
+{
+        HSTRING text = STRING("abc"), made = NULL;
+
+        CHECK_OK(WindowsSubstring(text, 1, &made));
+        CHECK(is_made(made, "bc"));
+        CHECK_OK(WindowsSubstring(text, 3, &made));
+        CHECK(!made);
+        CHECK(WindowsSubstring(text, 4, &made) == E_BOUNDS && !made);
+        CHECK(WindowsSubstring(text, 0, NULL) == E_INVALIDARG);
+        CHECK_OK(WindowsSubstringWithSpecifiedLength(text, 1, 1, &made));
+        CHECK(is_made(made, "b"));
+        CHECK_OK(WindowsSubstringWithSpecifiedLength(text, 0, 3, &made));
+        CHECK(is_made(made, "abc"));
+        CHECK(WindowsSubstringWithSpecifiedLength(text, 2, 2, &made) == E_BOUNDS && !made);
+        CHECK(WindowsSubstringWithSpecifiedLength(text, 2, 0xffffffff, &made) == E_BOUNDS && !made);
+        CHECK_OK(WindowsSubstringWithSpecifiedLength(NULL, 0, 0, &made));
+        CHECK(!made);
+}
+
+static void characters_at_the_ends_are_trimmed(void)
+{
+        HSTRING made = NULL;
+
+        CHECK_OK(WindowsTrimStringStart(STRING(" -ab- "), STRING("- "), &made));
+        CHECK(is_made(made, "ab- "));
+        CHECK_OK(WindowsTrimStringEnd(STRING(" -ab- "), STRING("- "), &made));
+        CHECK(is_made(made, " -ab"));
+        CHECK_OK(WindowsTrimStringEnd(STRING("--"), STRING("-"), &made));
+        CHECK(!made);
+        CHECK_OK(WindowsTrimStringStart(NULL, STRING("-"), &made));
+        CHECK(!made);
+        CHECK(WindowsTrimStringStart(STRING("a"), NULL, &made) == E_INVALIDARG);
+        CHECK(WindowsTrimStringEnd(STRING("a"), STRING("a"), NULL) == E_INVALIDARG);
+}
+
+static void parts_of_a_string_are_replaced(void)
+{
+        HSTRING made = NULL;
+
+        CHECK_OK(WindowsReplaceString(STRING("abcabc"), STRING("bc"), STRING("-"), &made));
+        CHECK(is_made(made, "a-a-"));
+        CHECK_OK(WindowsReplaceString(STRING("aaa"), STRING("aa"), STRING("xyz"), &made));
+        CHECK(is_made(made, "xyza"));
+        CHECK_OK(WindowsReplaceString(STRING("ab"), STRING("b"), NULL, &made));
+        CHECK(is_made(made, "a"));
+        CHECK_OK(WindowsReplaceString(STRING("bb"), STRING("b"), NULL, &made));
+        CHECK(!made);
+        CHECK(WindowsReplaceString(STRING("ab"), NULL, STRING("x"), &made) == E_INVALIDARG);
+}
+
+static void a_string_may_hold_any_number(void)
+{
+        static const WCHAR halves[] = { 0xd800, 0, 0xdfff, 0xffff, 0 };
+        HSTRING_HEADER header;
+        HSTRING string = string_of(halves, 4, &header), copy = NULL;
+        BOOL has = 9;
+        INT32 order = 9;
+
+        CHECK_OK(WindowsStringHasEmbeddedNull(string, &has));
+        CHECK(has == 1);
+        CHECK_OK(WindowsStringHasEmbeddedNull(STRING("ab"), &has));
+        CHECK(has == 0);
+        CHECK_OK(WindowsStringHasEmbeddedNull(NULL, &has));
+        CHECK(has == 0 && WindowsStringHasEmbeddedNull(string, NULL) == E_INVALIDARG);
+        CHECK_OK(WindowsDuplicateString(string, &copy));
+        CHECK(copy != string && WindowsGetStringLen(copy) == 4);
+        CHECK_OK(WindowsCompareStringOrdinal(string, copy, &order));
+        CHECK(order == 0);
+        CHECK_OK(WindowsDeleteString(copy));
+        /* One on the stack may be deleted, and is still there. */
+        CHECK_OK(WindowsDeleteString(string));
+        CHECK(WindowsGetStringRawBuffer(string, NULL)[2] == 0xdfff);
+}
+
+static void a_buffer_becomes_a_string(void)
+{
+        HSTRING_BUFFER buffer = NULL;
+        HSTRING string = NULL;
+        WCHAR *text = NULL;
+
+        CHECK_OK(WindowsPreallocateStringBuffer(2, &text, &buffer));
+        text[0] = 'a';
+        text[1] = 'b';
+        text[2] = 'c';
+        CHECK(WindowsPromoteStringBuffer(buffer, &string) == E_INVALIDARG && !string);
+        text[2] = 0;
+        CHECK_OK(WindowsPromoteStringBuffer(buffer, &string));
+        CHECK(is_made(string, "ab"));
+        CHECK_OK(WindowsPreallocateStringBuffer(2, &text, &buffer));
+        CHECK_OK(WindowsDeleteStringBuffer(buffer));
+        CHECK_OK(WindowsPreallocateStringBuffer(0, &text, &buffer));
+        CHECK(text && !buffer);
+        CHECK_OK(WindowsPromoteStringBuffer(NULL, &string));
+        CHECK(!string);
+        CHECK(WindowsPreallocateStringBuffer(2, NULL, &buffer) == E_POINTER);
+        CHECK(WindowsPreallocateStringBuffer(2, &text, NULL) == E_POINTER);
+        CHECK(WindowsPromoteStringBuffer(buffer, NULL) == E_POINTER);
+}
+
+static void weak_references_do_not_keep(void)
+{
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        IWeakReference *weak = NULL, *again = NULL;
+        IWeakReferenceSource *source = NULL;
+        ITimeTrigger *trigger = NULL;
+        IInspectable *found = NULL;
+        void *none = &none;
+
+        CHECK_OK(ITimeTriggerFactory_Create(factory, 15, 0, &trigger));
+        CHECK_OK(ITimeTrigger_QueryInterface(trigger, &IID_IWeakReferenceSource, (void **)&source));
+        CHECK(IWeakReferenceSource_GetWeakReference(source, NULL) == E_POINTER);
+        CHECK_OK(IWeakReferenceSource_GetWeakReference(source, &weak));
+        CHECK_OK(IWeakReferenceSource_GetWeakReference(source, &again));
+        CHECK(weak == again);
+        IWeakReference_Release(again);
+        IWeakReferenceSource_Release(source);
+        CHECK(IWeakReference_QueryInterface(weak, &IID_IInspectable, &none) == E_NOINTERFACE && !none);
+        CHECK(IWeakReference_Resolve(weak, &IID_IBackgroundTrigger, NULL) == E_POINTER);
+        CHECK_OK(IWeakReference_Resolve(weak, &IID_ITimeTrigger, &found));
+        CHECK((void *)found == (void *)trigger);
+        CHECK(IInspectable_Release(found) == 1);
+        CHECK(IWeakReference_Resolve(weak, &IID_ISystemTrigger, &found) == E_NOINTERFACE && !found);
+        CHECK(ITimeTrigger_Release(trigger) == 0);
+        CHECK_OK(IWeakReference_Resolve(weak, &IID_ITimeTrigger, &found));
+        CHECK(!found);
+        CHECK(IWeakReference_Release(weak) == 0);
+}
+
+static void factories_outlive_their_weak_references(void)
+{
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+        IWeakReferenceSource *source = NULL;
+        IWeakReference *weak = NULL;
+        IInspectable *found = NULL;
+
+        CHECK_OK(ITimeTriggerFactory_QueryInterface(factory, &IID_IWeakReferenceSource, (void **)&source));
+        CHECK_OK(IWeakReferenceSource_GetWeakReference(source, &weak));
+        IWeakReferenceSource_Release(source);
+        ITimeTriggerFactory_Release(factory);
+        CHECK_OK(IWeakReference_Resolve(weak, &IID_ITimeTriggerFactory, &found));
+        CHECK((void *)found == (void *)factory);
+        IInspectable_Release(found);
+        IWeakReference_Release(weak);
+}
+
+/* One thread takes the last reference away while the other resolves. */
+static IWeakReference *raced;
+
+static void *resolve_it(void *userdata)
+{
+        IInspectable *found = NULL;
+
+        for (int i = 0; i < 1000; i++) {
+                if (FAILED(IWeakReference_Resolve(raced, &IID_ITimeTrigger, &found)))
+                        return userdata;
+                if (found)
+                        IInspectable_Release(found);
+        }
+        return NULL;
+}
+
+static void the_last_reference_may_go_meanwhile(void)
+{
+        ITimeTriggerFactory *factory = factory_of(STRING(BACKGROUND "TimeTrigger"), &IID_ITimeTriggerFactory);
+
+        for (int i = 0; i < 20; i++) {
+                IWeakReferenceSource *source = NULL;
+                ITimeTrigger *trigger = NULL;
+                void *failed = NULL;
+                pthread_t thread;
+
+                CHECK_OK(ITimeTriggerFactory_Create(factory, 15, 0, &trigger));
+                CHECK_OK(ITimeTrigger_QueryInterface(trigger, &IID_IWeakReferenceSource, (void **)&source));
+                CHECK_OK(IWeakReferenceSource_GetWeakReference(source, &raced));
+                IWeakReferenceSource_Release(source);
+                CHECK(pthread_create(&thread, NULL, resolve_it, &failed) == 0);
+                ITimeTrigger_Release(trigger);
+                CHECK(pthread_join(thread, &failed) == 0 && !failed);
+                CHECK(IWeakReference_Release(raced) == 0);
+        }
+}
+
 static HRESULT answers[4];
 
 /* In a thread that is fresh. */
@@ -174,6 +366,17 @@ const Row value_rows[] = {
           strings_on_the_stack_refer_to_their_text },
         { "WindowsCompareStringOrdinal", "strings compare by the numbers of their characters",
           strings_compare_by_their_characters },
+        { "WindowsSubstring", "a part of a string is a string, and E_BOUNDS behind its end",
+          a_part_of_a_string_is_a_string },
+        { "WindowsTrimStringStart, WindowsTrimStringEnd", "characters at the ends of a string are trimmed",
+          characters_at_the_ends_are_trimmed },
+        { "WindowsReplaceString", "parts of a string are replaced from its start on", parts_of_a_string_are_replaced },
+        { "HSTRING", "a string may hold any number: 0, and halves of a character", a_string_may_hold_any_number },
+        { "WindowsPromoteStringBuffer", "a buffer becomes a string if its 0 is still there",
+          a_buffer_becomes_a_string },
+        { "IWeakReference", "a weak reference resolves as long as its object is there", weak_references_do_not_keep },
+        { "IWeakReference", "that of a factory always does", factories_outlive_their_weak_references },
+        { "IWeakReference", "the last reference may go while it resolves", the_last_reference_may_go_meanwhile },
         { "RoInitialize", "apartments are counted by thread", apartments_are_counted_by_thread },
         { "RoGetActivationFactory", "classes that are not there are REGDB_E_CLASSNOTREG",
           classes_that_are_not_there_are_not_registered },
