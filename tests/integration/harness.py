@@ -62,6 +62,11 @@ def times(n):
     return max(3, int(n * SCALE))
 
 
+def usec(seconds):
+    """Microseconds; a fraction that a number cannot hold must not make one too few."""
+    return round(seconds * SECOND)
+
+
 def eventually(question, what='it', timeout=TIMEOUT):
     """Asks until the answer is true, and returns it. For what nobody announces; each question is one round trip."""
     end = time.monotonic() + timeout
@@ -493,17 +498,17 @@ class Broker:
     # The test clock.
 
     def advance(self, seconds):
-        self.call('Advance', 't', int(seconds * SECOND), interface=CLOCK)
+        self.call('Advance', 't', usec(seconds), interface=CLOCK)
 
     def begin_advance(self, seconds):
         """The same without waiting for what becomes due; the serial of the call."""
-        return self.client.send('Advance', 't', int(seconds * SECOND), interface=CLOCK)
+        return self.client.send('Advance', 't', usec(seconds), interface=CLOCK)
 
     def suspend(self, seconds):
-        self.call('Suspend', 't', int(seconds * SECOND), interface=CLOCK)
+        self.call('Suspend', 't', usec(seconds), interface=CLOCK)
 
     def step(self, seconds):
-        self.call('Step', 'x', int(seconds * SECOND), interface=CLOCK)
+        self.call('Step', 'x', usec(seconds), interface=CLOCK)
 
     def now(self):
         """boot, mono, real"""
