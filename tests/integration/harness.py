@@ -25,6 +25,9 @@ BROKER = os.environ['BGTASK_BROKER']
 CLI = os.environ['BGTASK_CLI']
 SERVER = os.environ['BGTASK_TEST_SERVER']
 SCALE = float(os.environ.get('BGTASK_TEST_SCALE', '1'))
+# The delays of jitter.c, if they are asked for.
+JITTER = {'LD_PRELOAD': os.environ.get('BGTASK_TEST_JITTER_LIBRARY', ''),
+          'BGTASK_TEST_JITTER': os.environ['BGTASK_TEST_JITTER']} if 'BGTASK_TEST_JITTER' in os.environ else {}
 SANITIZERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 REPORT_LENGTH = 6000
 PATIENCE = 2  # seconds, for the way of a process from its last word to its end
@@ -314,7 +317,7 @@ class Broker:
             'XDG_DATA_HOME': str(self.data),
             'XDG_RUNTIME_DIR': str(self.folder),
             'XDG_STATE_HOME': str(self.folder / 'xdg-state'),
-        } | {name: os.environ[name] for name in SANITIZERS if name in os.environ}
+        } | {name: os.environ[name] for name in SANITIZERS if name in os.environ} | JITTER
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(self.folder / 'notify'))
         self.sockets.append(self.notify)

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import unittest
 
+from harness import JITTER
+
 BUILD = pathlib.Path(os.environ['BGTASK_BUILD_ROOT'])
 SOURCE = pathlib.Path(os.environ['BGTASK_SOURCE_ROOT'])
 EXAMPLES = BUILD / 'examples'
@@ -43,7 +45,7 @@ class ExampleTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.env = dict(os.environ, BGTASK_BUS=str(self.folder / 'run/bus'), BGTASK_AUTOSTART='0', LC_ALL='C.UTF-8',
-                        XDG_DATA_HOME=str(self.folder / 'share'))
+                        XDG_DATA_HOME=str(self.folder / 'share'), **JITTER)
         self.log = open(self.folder / 'broker.log', 'w+b')
         self.addCleanup(self.log.close)
         self.broker = subprocess.Popen(
