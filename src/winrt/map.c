@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "winrt/iterator.h"
 #include "winrt/registration.h"
 
 typedef struct Map {
@@ -11,12 +12,6 @@ typedef struct Map {
         size_t n;
         MapEntry *entries;
 } Map;
-
-typedef struct Iterator {
-        Object object;
-        Map *map; /* counted */
-        atomic_size_t position;
-} Iterator;
 
 typedef struct Pair {
         Object object;
@@ -163,8 +158,9 @@ static const MapClasses *classes_of(const Map *map)
         return CONTAINER_OF(map->object.class_, const MapClasses, map);
 }
 
-static HRESULT get_pair(Map *map, size_t position, IUnknown **ret_pair)
+static HRESULT get_pair(Object *collection, size_t position, IUnknown **ret_pair)
 {
+        Map *map = (Map *)collection;
         const MapEntry *entry;
         Pair *pair;
         HRESULT hr;
@@ -186,74 +182,9 @@ static HRESULT get_pair(Map *map, size_t position, IUnknown **ret_pair)
         return hr;
 }
 
-static STDMETHODIMP get_current(void *self, IUnknown **ret_pair)
+static HRESULT new_iterator(Map *map, void *ret_iterator)
 {
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        return ret_pair ? get_pair(iterator->map, atomic_load(&iterator->position), ret_pair) : E_POINTER;
-}
-
-static STDMETHODIMP get_has_current(void *self, boolean *ret_value)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = atomic_load(&iterator->position) < iterator->map->n;
-        return S_OK;
-}
-
-static STDMETHODIMP move_next(void *self, boolean *ret_value)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        if (!ret_value)
-                return E_POINTER;
-        if (atomic_load(&iterator->position) < iterator->map->n)
-                atomic_fetch_add(&iterator->position, 1);
-        return get_has_current(self, ret_value);
-}
-
-/* All of what fits, or nothing. */
-static STDMETHODIMP get_many(void *self, UINT32 size, IUnknown **ret_pairs, UINT32 *ret_n)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-        size_t start = atomic_load(&iterator->position);
-        HRESULT hr = S_OK;
-        UINT32 n = 0;
-
-        if (!ret_n || (size > 0 && !ret_pairs))
-                return E_POINTER;
-        *ret_n = 0;
-        while (n < size && start + n < iterator->map->n && SUCCEEDED(hr)) {
-                hr = get_pair(iterator->map, start + n, &ret_pairs[n]);
-                n += SUCCEEDED(hr);
-        }
-        if (FAILED(hr)) {
-                for (UINT32 i = 0; i < n; i++)
-                        IUnknown_Release(ret_pairs[i]);
-                return hr;
-        }
-        atomic_store(&iterator->position, start + n);
-        *ret_n = n;
-        return S_OK;
-}
-
-static void iterator_done(Object *object)
-{
-        object_unref(&((Iterator *)object)->map->object);
-}
-
-static HRESULT new_iterator(Map *map, IUnknown **ret_iterator)
-{
-        Iterator *iterator = (Iterator *)object_new(&classes_of(map)->iterator);
-
-        *ret_iterator = NULL;
-        if (!iterator)
-                return E_OUTOFMEMORY;
-        iterator->map = (Map *)object_ref(&map->object);
-        *ret_iterator = object_face(&iterator->object, 0);
-        return S_OK;
+        return iterator_new(&classes_of(map)->iterator, &map->object, map->n, get_pair, ret_iterator);
 }
 
 static STDMETHODIMP first(void *self, IUnknown **ret_iterator)
@@ -272,11 +203,7 @@ HRESULT map_first(void *view, void *ret_iterator)
                 .HasKey = (void *)has_##key, .Split = (void *)split,                                            \
         };                                                                                                      \
         static const IIterable_##suffix##Vtbl suffix##_iterable = { INSPECTABLE_SLOTS, .First = (void *)first };\
-        static const IIterator_##suffix##Vtbl suffix##_iterator = {                                             \
-                INSPECTABLE_SLOTS, .get_Current = (void *)get_current,                                          \
-                .get_HasCurrent = (void *)get_has_current, .MoveNext = (void *)move_next,                       \
-                .GetMany = (void *)get_many,                                                                    \
-        };                                                                                                      \
+        static const IIterator_##suffix##Vtbl suffix##_iterator = { ITERATOR_SLOTS };                           \
         static const IKeyValuePair_##suffix##Vtbl suffix##_pair = {                                             \
                 INSPECTABLE_SLOTS, .get_Key = (void *)pair_get_##key, .get_Value = (void *)pair_get_value,      \
         }

@@ -4,17 +4,13 @@
 
 #include <stdlib.h>
 
+#include "winrt/iterator.h"
+
 typedef struct Vector {
         Object object;
         size_t n;
         IUnknown **items;
 } Vector;
-
-typedef struct Iterator {
-        Object object;
-        Vector *vector; /* counted */
-        atomic_size_t position;
-} Iterator;
 
 /* The classes of one kind. */
 typedef struct VectorClasses {
@@ -42,8 +38,10 @@ static void vector_done(Object *object)
         vector_free(((Vector *)object)->items, ((Vector *)object)->n);
 }
 
-static HRESULT hand_out(const Vector *vector, size_t i, IUnknown **ret_item)
+static HRESULT hand_out(Object *collection, size_t i, IUnknown **ret_item)
 {
+        const Vector *vector = (Vector *)collection;
+
         *ret_item = NULL;
         if (i >= vector->n)
                 return E_BOUNDS;
@@ -52,25 +50,9 @@ static HRESULT hand_out(const Vector *vector, size_t i, IUnknown **ret_item)
         return S_OK;
 }
 
-/* As many as fit. */
-static HRESULT hand_out_many(const Vector *vector, size_t start, UINT32 size, IUnknown **ret_items, UINT32 *ret_n)
-{
-        UINT32 n = 0;
-
-        if (!ret_n || (size > 0 && !ret_items))
-                return E_POINTER;
-        *ret_n = 0;
-        if (start > vector->n)
-                return E_BOUNDS;
-        while (n < size && SUCCEEDED(hand_out(vector, start + n, &ret_items[n])))
-                n++;
-        *ret_n = n;
-        return S_OK;
-}
-
 static STDMETHODIMP get_at(void *self, UINT32 i, IUnknown **ret_item)
 {
-        return ret_item ? hand_out(vector_of(self), i, ret_item) : E_POINTER;
+        return ret_item ? hand_out(object_of(self), i, ret_item) : E_POINTER;
 }
 
 static STDMETHODIMP get_size(void *self, UINT32 *ret_value)
@@ -97,9 +79,20 @@ static STDMETHODIMP index_of(void *self, IUnknown *item, UINT32 *ret_index, bool
         return S_OK;
 }
 
+/* As many as fit. */
 static STDMETHODIMP get_many(void *self, UINT32 start, UINT32 size, IUnknown **ret_items, UINT32 *ret_n)
 {
-        return hand_out_many(vector_of(self), start, size, ret_items, ret_n);
+        UINT32 n = 0;
+
+        if (!ret_n || (size > 0 && !ret_items))
+                return E_POINTER;
+        *ret_n = 0;
+        if (start > vector_of(self)->n)
+                return E_BOUNDS;
+        while (n < size && SUCCEEDED(hand_out(object_of(self), (size_t)start + n, &ret_items[n])))
+                n++;
+        *ret_n = n;
+        return S_OK;
 }
 
 static STDMETHODIMP get_view(void *self, void **ret_view)
@@ -114,7 +107,7 @@ static STDMETHODIMP get_view(void *self, void **ret_view)
         if (!items)
                 return E_OUTOFMEMORY;
         for (size_t i = 0; i < vector->n; i++)
-                (void)hand_out(vector, i, &items[i]);
+                (void)hand_out(object_of(self), i, &items[i]);
         return vector_new(VECTOR_FOLDER_VIEW, items, vector->n, ret_view);
 }
 
@@ -138,66 +131,15 @@ static STDMETHODIMP not_implemented(void *self)
         return E_NOTIMPL;
 }
 
-/* Iterators. */
-
-static STDMETHODIMP get_current(void *self, IUnknown **ret_item)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        return ret_item ? hand_out(iterator->vector, atomic_load(&iterator->position), ret_item) : E_POINTER;
-}
-
-static STDMETHODIMP get_has_current(void *self, boolean *ret_value)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = atomic_load(&iterator->position) < iterator->vector->n;
-        return S_OK;
-}
-
-static STDMETHODIMP move_next(void *self, boolean *ret_value)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-
-        if (!ret_value)
-                return E_POINTER;
-        if (atomic_load(&iterator->position) < iterator->vector->n)
-                atomic_fetch_add(&iterator->position, 1);
-        return get_has_current(self, ret_value);
-}
-
-static STDMETHODIMP get_next_many(void *self, UINT32 size, IUnknown **ret_items, UINT32 *ret_n)
-{
-        Iterator *iterator = (Iterator *)object_of(self);
-        HRESULT hr = hand_out_many(iterator->vector, atomic_load(&iterator->position), size, ret_items, ret_n);
-
-        if (SUCCEEDED(hr))
-                atomic_fetch_add(&iterator->position, *ret_n);
-        return hr;
-}
-
-static void iterator_done(Object *object)
-{
-        object_unref(&((Iterator *)object)->vector->object);
-}
-
 static STDMETHODIMP first(void *self, void **ret_iterator)
 {
         Vector *vector = vector_of(self);
-        Iterator *iterator;
 
         if (!ret_iterator)
                 return E_POINTER;
-        *ret_iterator = NULL;
         /* The vector's class is the first one of its kind. */
-        iterator = (Iterator *)object_new(&CONTAINER_OF(vector->object.class_, const VectorClasses, vector)->iterator);
-        if (!iterator)
-                return E_OUTOFMEMORY;
-        iterator->vector = (Vector *)object_ref(&vector->object);
-        *ret_iterator = object_face(&iterator->object, 0);
-        return S_OK;
+        return iterator_new(&CONTAINER_OF(vector->object.class_, const VectorClasses, vector)->iterator,
+                            &vector->object, vector->n, hand_out, ret_iterator);
 }
 
 #define VTABLES(type)                                                                                           \
@@ -206,11 +148,7 @@ static STDMETHODIMP first(void *self, void **ret_iterator)
                 .IndexOf = (void *)index_of, .GetMany = (void *)get_many,                                       \
         };                                                                                                      \
         static const IIterable_##type##Vtbl type##_iterable = { INSPECTABLE_SLOTS, .First = (void *)first };    \
-        static const IIterator_##type##Vtbl type##_iterator = {                                                 \
-                INSPECTABLE_SLOTS, .get_Current = (void *)get_current,                                          \
-                .get_HasCurrent = (void *)get_has_current, .MoveNext = (void *)move_next,                       \
-                .GetMany = (void *)get_next_many,                                                               \
-        }
+        static const IIterator_##type##Vtbl type##_iterator = { ITERATOR_SLOTS }
 
 VTABLES(StorageFolder);
 VTABLES(StorageLibraryChange);

@@ -137,18 +137,29 @@ static void has_no_identity(void)
         CHECK(!tasks);
 }
 
+static void registers_nothing_without_identity(void)
+{
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Nowhere"), 15, 0);
+        IBackgroundTaskRegistration *task = NULL;
+
+        CHECK(IBackgroundTaskBuilder_Register(builder, &task) == (HRESULT)0x80070490 && !task);
+        CHECK(IBackgroundTaskBuilder_Release(builder) == 0);
+}
+
 static const Row stranger_rows[] = {
+        { "WindowsAppSDK 4201", "Register() without a package identity is ERROR_NOT_FOUND",
+          registers_nothing_without_identity },
         { "WindowsAppSDK 4201", "AllTasks without a package identity is ERROR_NOT_FOUND", has_no_identity },
         { NULL },
 };
 
-#define ROWS_MAX 5
+#define ROWS_MAX 6
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, class_rows, stranger_rows },
         [PLACE_CONFINED] = { confined_rows },
-        [PLACE_PACKAGE] = { data_rows, builder_rows, group_rows, refused_rows },
-        [PLACE_SERVER] = { server_rows, trigger_rows, library_rows, object_rows, memory_rows },
+        [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows },
+        [PLACE_SERVER] = { server_rows, activation_rows, trigger_rows, library_rows, object_rows, memory_rows },
 };
 
 int main(int argc, char *argv[])
