@@ -34,6 +34,7 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <listen>unix:path={path}</listen>
+  <servicedir>{services}</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -68,7 +69,8 @@ class Bus:
         self.path = self.folder / 'bus' / 'socket'
         self.address = f'unix:path={self.path}'
         self.config = self.folder / 'config'
-        self.config.write_text(BUS_CONFIG.format(path=self.path), encoding='utf-8')
+        self.services = self.folder / 'services'
+        self.config.write_text(BUS_CONFIG.format(path=self.path, services=self.services), encoding='utf-8')
         self.daemon = None
         self.mocks = []
         if start:
