@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "winrt/changes.h"
 #include "winrt/folder.h"
 #include "winrt/library.h"
@@ -79,6 +80,22 @@ static STDMETHODIMP get_connection_id(IDeviceConnectionChangeTriggerDetails *sel
         const char *id = bgt_trigger_kind(details->trigger) == details->kind ? bgt_trigger_id(details->trigger) : NULL;
 
         return ret_value ? string_from_utf8(id ?: newest(details, "nodes"), ret_value) : E_POINTER;
+}
+
+/* Text, which Windows' services send; what is none is in bgt_instance_details(). */
+static STDMETHODIMP get_content(IRawNotification *self, HSTRING *ret_value)
+{
+        size_t n = 0;
+        const char *message = bgt_record_bytes(details_of(self)->record, "message", &n);
+        _cleanup_(freep) char *text = NULL;
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        if (!utf8_is_valid(message ?: "", n))
+                return (HRESULT)0x80070459; /* ERROR_NO_UNICODE_TRANSLATION */
+        text = strndup(message ?: "", n);
+        return text ? string_from_utf8(text, ret_value) : E_OUTOFMEMORY;
 }
 
 static STDMETHODIMP get_toast_argument(IToastNotificationActionTriggerDetail *self, HSTRING *ret_value)
@@ -164,6 +181,7 @@ static const IStorageLibraryContentChangedTriggerDetailsVtbl content_vtable = {
 static const IStorageLibraryChangeTrackerTriggerDetailsVtbl tracker_vtable = {
         INSPECTABLE_SLOTS, .get_Folder = (void *)get_folder, .get_ChangeTracker = get_change_tracker,
 };
+static const IRawNotificationVtbl raw_vtable = { INSPECTABLE_SLOTS, .get_Content = get_content };
 static const IToastNotificationActionTriggerDetailVtbl toast_action_vtable = {
         INSPECTABLE_SLOTS, .get_Argument = get_toast_argument, .get_UserInput = (void *)get_set,
 };
@@ -198,6 +216,8 @@ static const struct {
         { BGT_TRIGGER_STORAGE_CHANGE_TRACKER,
           CLASS(u"Storage.Search.StorageLibraryChangeTrackerTriggerDetails",
                 { &IID_IStorageLibraryChangeTrackerTriggerDetails, &tracker_vtable, NULL }) },
+        { BGT_TRIGGER_PUSH_NOTIFICATION, CLASS(u"Networking.PushNotifications.RawNotification",
+                                               { &IID_IRawNotification, &raw_vtable, NULL }) },
         { BGT_TRIGGER_TOAST_ACTION,
           CLASS(u"UI.Notifications.ToastNotificationActionTriggerDetail",
                 { &IID_IToastNotificationActionTriggerDetail, &toast_action_vtable, NULL }) },

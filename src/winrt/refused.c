@@ -139,7 +139,6 @@ FACTORY_VTABLE(IGattCharacteristicNotificationTriggerFactory2, CreateWithEventTr
 FACTORY_VTABLE(ILocationTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(INetworkOperatorNotificationTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(IPhoneTriggerFactory, Create, create_of_number_and_flag);
-FACTORY_VTABLE(IPushNotificationTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISensorDataThresholdTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISmartCardTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(ISmsMessageReceivedTriggerFactory, Create, create_of_pointer);

@@ -90,6 +90,7 @@ static const Class system_class = TRIGGER_CLASS(u"SystemTrigger", { &IID_ISystem
 static const Class custom_class = TRIGGER_CLASS(u"CustomSystemEventTrigger",
                                                 { &IID_ICustomSystemEventTrigger, &custom_vtable, NULL },
                                                 TRIGGER_FACE);
+static const Class push_class = TRIGGER_CLASS(u"PushNotificationTrigger", TRIGGER_FACE);
 static const Class toast_action_class = TRIGGER_CLASS(u"ToastNotificationActionTrigger", TRIGGER_FACE);
 static const Class toast_history_class = TRIGGER_CLASS(u"ToastNotificationHistoryChangedTrigger", TRIGGER_FACE);
 
@@ -108,6 +109,7 @@ static const struct {
         { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, &trigger_device_connection },
         { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, &trigger_storage_content },
         { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, &trigger_storage_tracker },
+        { BGT_TRIGGER_PUSH_NOTIFICATION, &push_class },
         { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
         { BGT_TRIGGER_TOAST_HISTORY_CHANGED, &toast_history_class },
 };
@@ -203,6 +205,18 @@ static STDMETHODIMP create_custom(ICustomSystemEventTriggerFactory *self, HSTRIN
                                     : bgt_trigger_custom_system_event(text, false), ret_trigger);
 }
 
+static HRESULT activate_push(const FactoryInfo *info, IInspectable **ret_instance)
+{
+        return trigger_wrap(bgt_trigger_push_notification(false), ret_instance);
+}
+
+/* A package has one application, which its tasks run. */
+static STDMETHODIMP create_push(IPushNotificationTriggerFactory *self, HSTRING application,
+                                IBackgroundTrigger **ret_trigger)
+{
+        return ret_trigger ? activate_push(NULL, (IInspectable **)ret_trigger) : E_POINTER;
+}
+
 /* Whichever app a notification is of: the desktop tells of all of them. */
 static HRESULT activate_toast_action(const FactoryInfo *info, IInspectable **ret_instance)
 {
@@ -268,6 +282,7 @@ static const ITimeTriggerFactoryVtbl time_factory = { INSPECTABLE_SLOTS, .Create
 static const IMaintenanceTriggerFactoryVtbl maintenance_factory = { INSPECTABLE_SLOTS, .Create = create_maintenance };
 static const ISystemTriggerFactoryVtbl system_factory = { INSPECTABLE_SLOTS, .Create = create_system };
 static const ICustomSystemEventTriggerFactoryVtbl custom_factory = { INSPECTABLE_SLOTS, .Create = create_custom };
+static const IPushNotificationTriggerFactoryVtbl push_factory = { INSPECTABLE_SLOTS, .Create = create_push };
 static const IToastNotificationActionTriggerFactoryVtbl toast_action_factory = {
         INSPECTABLE_SLOTS, .Create = create_toast_action,
 };
@@ -281,6 +296,8 @@ const FactoryInfo value_factories[] = {
         { BACKGROUND u"MaintenanceTrigger",
           { { &IID_IMaintenanceTriggerFactory, &maintenance_factory, NULL } }, NULL },
         { BACKGROUND u"SystemTrigger", { { &IID_ISystemTriggerFactory, &system_factory, NULL } }, NULL },
+        { BACKGROUND u"PushNotificationTrigger",
+          { { &IID_IPushNotificationTriggerFactory, &push_factory, NULL } }, activate_push },
         { BACKGROUND u"ToastNotificationActionTrigger",
           { { &IID_IToastNotificationActionTriggerFactory, &toast_action_factory, NULL } }, activate_toast_action },
         { BACKGROUND u"ToastNotificationHistoryChangedTrigger",

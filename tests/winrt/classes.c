@@ -49,6 +49,7 @@ MAKER(Location, ILocationTriggerFactory, Create, 0);
 MAKER(Maintenance, IMaintenanceTriggerFactory, Create, 15, 0);
 MAKER(NetworkOperatorNotification, INetworkOperatorNotificationTriggerFactory, Create, STRING("account"));
 MAKER(Phone, IPhoneTriggerFactory, Create, 0, 0);
+MAKER(PushNotification, IPushNotificationTriggerFactory, Create, STRING("application"));
 MAKER(SensorDataThreshold, ISensorDataThresholdTriggerFactory, Create, NULL);
 MAKER(SmartCard, ISmartCardTriggerFactory, Create, 0);
 MAKER(SmsMessageReceived, ISmsMessageReceivedTriggerFactory, Create, NULL);
@@ -159,7 +160,6 @@ static const ClassRow refused[] = {
           { &IID_INetworkOperatorNotificationTrigger, &IID_IBackgroundTrigger }, make_NetworkOperatorNotification },
         { u"" BACKGROUND "PaymentAppCanMakePaymentTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "PhoneTrigger", { &IID_IPhoneTrigger, &IID_IBackgroundTrigger }, make_Phone },
-        { u"" BACKGROUND "PushNotificationTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "RcsEndUserMessageAvailableTrigger",
           { &IID_IRcsEndUserMessageAvailableTrigger, &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "RfcommConnectionTrigger", { &IID_IRfcommConnectionTrigger, &IID_IBackgroundTrigger } },
@@ -196,6 +196,7 @@ static const ClassRow others[] = {
           { &IID_IMaintenanceTrigger, &IID_IBackgroundTrigger }, make_Maintenance },
         { u"" BACKGROUND "MediaProcessingTrigger",
           { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger }, NULL },
+        { u"" BACKGROUND "PushNotificationTrigger", { &IID_IBackgroundTrigger }, make_PushNotification },
         { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger", { &IID_IBackgroundTrigger }, make_tracker_trigger },
         { u"" BACKGROUND "StorageLibraryContentChangedTrigger",
           { &IID_IStorageLibraryContentChangedTrigger, &IID_IBackgroundTrigger }, make_content_trigger },

@@ -180,6 +180,7 @@ void tell_of(const char *event, Told told, const char *what)
                 int kind;
                 const char *list;
         } kinds[] = {
+                [TOLD_PUSH] = { BGT_TRIGGER_PUSH_NOTIFICATION, "message" },
                 [TOLD_ACTION] = { BGT_TRIGGER_TOAST_ACTION, "actions" },
                 [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
                 [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
@@ -192,7 +193,10 @@ void tell_of(const char *event, Told told, const char *what)
         snprintf(path, sizeof path, "%s/%s", home, what);
         if (told == TOLD_CONTENT || told == TOLD_CHANGE)
                 what = path;
-        CHECK(bgt_record_set_strings(record, kinds[told].list, (const char *[]){ "/other", what }, 2) == 0);
+        if (told == TOLD_PUSH)
+                CHECK(bgt_record_set_bytes(record, kinds[told].list, what, strlen(what)) == 0);
+        else
+                CHECK(bgt_record_set_strings(record, kinds[told].list, (const char *[]){ "/other", what }, 2) == 0);
         CHECK(bgt_record_set_uint(details, "winrt.trigger", (uint64_t)kinds[told].kind) == 0);
         CHECK(bgt_record_set_record(details, "winrt.details", record) == 0);
         CHECK(bgt_raise(NULL, event, details, NULL) == 0);

@@ -251,6 +251,38 @@ static void a_device_that_comes_is_told(void)
         IInspectable_Release(trigger);
 }
 
+/* PushNotificationTrigger. */
+
+static void push_text(void *trigger)
+{
+        tell_of("push", TOLD_PUSH, "hello");
+}
+
+static void push_bytes(void *trigger)
+{
+        tell_of("push", TOLD_PUSH, "\xff");
+}
+
+static void a_push_message_is_told(void)
+{
+        static const IID *const iids[] = { &IID_IRawNotification };
+        IInspectable *trigger = new_event_trigger(STRING("push"));
+
+        for (int i = 0; i < 2; i++) {
+                IRawNotification *notification = check_details(
+                        see_details(trigger, i == 0 ? push_text : push_bytes),
+                        u"Windows.Networking.PushNotifications.RawNotification", iids, 1);
+                HSTRING text = NULL;
+                HRESULT hr = IRawNotification_get_Content(notification, &text);
+
+                CHECK(hr == (i == 0 ? S_OK : (HRESULT)0x80070459));
+                if (i == 0)
+                        check_text(text, "hello");
+                CHECK(IRawNotification_Release(notification) == 0);
+        }
+        IInspectable_Release(trigger);
+}
+
 /* ToastNotificationActionTrigger, ToastNotificationHistoryChangedTrigger. */
 
 IInspectable *new_event_trigger(HSTRING id)
@@ -336,6 +368,7 @@ const Row trigger_rows[] = {
           a_registration_keeps_its_device },
         { "DeviceConnectionChangeTriggerDetails.DeviceId", "the device that has come or gone is told",
           a_device_that_comes_is_told },
+        { "RawNotification.Content", "a push message is told as text", a_push_message_is_told },
         { "ToastNotificationActionTriggerDetail", "the action of a notification is told",
           an_action_of_a_toast_is_told },
         { "ToastNotificationHistoryChangedTriggerDetail", "the end of a notification is told",
