@@ -75,7 +75,8 @@ int bgt_list_why(bgt *b, const char *task, bgt_list **ret);
 /*
  * What the machine is like, a row for each condition that is read (of an inverse pair the first):
  * condition:s, level:s (true, false or unknown), source:s ("": there is none), words:s (what it
- * says), since:u (0: not read), needed:b (a registration depends on it).
+ * says), since:u (0: not read), needed:b (a registration depends on it). If a task has a
+ * PushNotificationTrigger there is a row of that name: whether push messages can come.
  */
 int bgt_list_sensors(bgt *b, bgt_list **ret);
 /*

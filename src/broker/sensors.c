@@ -65,10 +65,26 @@ static bool is_shown(int condition)
                condition != CONDITION_SESSION_DISCONNECTED;
 }
 
-static void answer(Broker *broker, Call *call)
+static void put_reading(Writer *w, const char *name, const SensorReading *reading)
 {
         static const char *const levels[] = { "unknown", "false", "true" };
+
+        writer_open_struct(w, "sa{sv}");
+        writer_put_string(w, name);
+        writer_open_array(w, "{sv}");
+        writer_put_option_string(w, "level", levels[reading->level + 1]);
+        writer_put_option_string(w, "source", reading->source);
+        writer_put_option_string(w, "words", reading->words);
+        writer_put_option_uint64(w, "since", reading->since_real_usec);
+        writer_put_option_bool(w, "needed", reading->needed);
+        writer_close(w);
+        writer_close(w);
+}
+
+static void answer(Broker *broker, Call *call)
+{
         Writer *w = bus_begin_reply(call);
+        SensorReading push;
 
         writer_open_array(w, "(sa{sv})");
         for (size_t i = 0; term_at(TERM_CONDITION, i) >= 0; i++) {
@@ -77,17 +93,10 @@ static void answer(Broker *broker, Call *call)
 
                 if (!is_shown(condition) || !broker_sensors_get(broker, (uint8_t)condition, &reading))
                         continue;
-                writer_open_struct(w, "sa{sv}");
-                writer_put_string(w, term_name(TERM_CONDITION, condition));
-                writer_open_array(w, "{sv}");
-                writer_put_option_string(w, "level", levels[reading.level + 1]);
-                writer_put_option_string(w, "source", reading.source);
-                writer_put_option_string(w, "words", reading.words);
-                writer_put_option_uint64(w, "since", reading.since_real_usec);
-                writer_put_option_bool(w, "needed", reading.needed);
-                writer_close(w);
-                writer_close(w);
+                put_reading(w, term_name(TERM_CONDITION, condition), &reading);
         }
+        if (broker->sensors && sensors_get_push(broker->sensors, &push))
+                put_reading(w, term_name(TERM_TRIGGER, TRIGGER_PUSH_NOTIFICATION), &push);
         writer_close(w);
         bus_send_reply(call);
 }

@@ -567,6 +567,18 @@ const char *push_endpoint(const Push *push, const char *text)
         return watcher ? watcher->endpoint : NULL;
 }
 
+SensorReading push_reading(Push *push)
+{
+        const char *problem = distributor_explain(&push->distributor, push->problem, sizeof push->problem);
+
+        return (SensorReading){
+                .level = problem ? 0 : 1,
+                .source = push->distributor.chosen,
+                .words = problem ?: "messages come from this UnifiedPush distributor",
+                .needed = true,
+        };
+}
+
 const char *push_problem(Push *push, const char *text)
 {
         const Watcher *watcher = find_text(push, text);

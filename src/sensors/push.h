@@ -31,5 +31,7 @@ bool push_is_empty(const Push *push);
 void push_answer(Push *push, uint64_t token, bool stored);
 /* NULL: there is none yet. */
 const char *push_endpoint(const Push *push, const char *text);
+/* Whether messages can come at all, from whom and why not; its words live until the next call. */
+SensorReading push_reading(Push *push);
 /* Why no message can come, as half a sentence that lives until the next call; NULL if all is well. */
 const char *push_problem(Push *push, const char *text);

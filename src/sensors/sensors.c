@@ -396,6 +396,13 @@ const char *sensors_get_endpoint(const Sensors *sensors, const char *text)
         return sensors->push ? push_endpoint(sensors->push, text) : NULL;
 }
 
+bool sensors_get_push(Sensors *sensors, SensorReading *ret_reading)
+{
+        if (sensors->push)
+                *ret_reading = push_reading(sensors->push);
+        return sensors->push;
+}
+
 void sensors_settle(Sensors *sensors, const char *text)
 {
         if (sensors->sockets)

@@ -90,6 +90,8 @@ void sensors_keep(const Sensors *sensors);
 /* Of push messages: one is stored or will not be; and where they are to be sent to, NULL: that is not known. */
 void sensors_answer_push(Sensors *sensors, uint64_t token, bool stored);
 const char *sensors_get_endpoint(const Sensors *sensors, const char *text);
+/* Whether they can come at all, which is no condition; false if no task needs to know. */
+bool sensors_get_push(Sensors *sensors, SensorReading *ret_reading);
 
 /*
  * The broker is awake, for whatever reason: what nobody tells of is looked at before anything is judged. busy: runs

@@ -119,10 +119,12 @@ class Push(Machine):
     def test_it_appears_refuses_hangs_vanishes_and_comes_back(self):
         task = self.task('push', PUSH)
         eventually(lambda: 'no UnifiedPush distributor is there: install' in self.sentence(task))
+        self.assertIn('install one', self.sensor('PushNotificationTrigger', level='false')['words'])
         distributor = self.distributor()
         token = distributor.registered('push')
         self.endpoint(task)
         self.assertEqual(self.sentence(task), '')
+        self.sensor('PushNotificationTrigger', level='true', source=f'{PREFIX}test')
         distributor.hang()
         other = self.task('other', PUSH)
         eventually(lambda: 'has not answered yet' in self.sentence(other))
