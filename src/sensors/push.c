@@ -31,6 +31,7 @@ typedef struct Watcher {
         Push *push;
         Uuid token;
         uint32_t serial;        /* of the call that registers it; 0: none is under way */
+        bool asked_old;         /* by the first version of the interfaces */
         bool registered;
         char *endpoint;         /* NULL: it has given none yet */
         char reason[REASON_MAX]; /* why it was refused; "": it was not */
@@ -147,7 +148,7 @@ static void take_result(Watcher *watcher, const Message *reply)
         const char *success, *reason;
         Push *push = watcher->push;
 
-        if (reply->type == MESSAGE_ERROR && is_unknown(reply) && !push->old) {
+        if (reply->type == MESSAGE_ERROR && is_unknown(reply) && !watcher->asked_old) {
                 push->old = true;
                 set_waiting(watcher);
                 return;
@@ -158,7 +159,7 @@ static void take_result(Watcher *watcher, const Message *reply)
         }
         read_result(reply, &success, &reason);
         /* Distributors of the first version say so, or what will come of it. */
-        if (strcmp(success, SUCCEEDED) == 0 || (push->old && strcmp(success, "NEW_ENDPOINT") == 0)) {
+        if (strcmp(success, SUCCEEDED) == 0 || (watcher->asked_old && strcmp(success, "NEW_ENDPOINT") == 0)) {
                 watcher->registered = true;
                 distributor_praise(&push->distributor);
         } else {
@@ -217,6 +218,7 @@ static void pump(Push *push)
 
                 list_remove(&watcher->waiting);
                 watcher->reason[0] = '\0';
+                watcher->asked_old = push->old;
                 put_register(w, watcher, push->old);
                 if (connection_call(system_bus_connection(push->distributor.bus), w, on_registered, watcher,
                                     &watcher->serial) >= 0)
