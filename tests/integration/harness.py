@@ -30,7 +30,7 @@ JITTER = {'LD_PRELOAD': os.environ.get('BGTASK_TEST_JITTER_LIBRARY', ''),
           'BGTASK_TEST_JITTER': os.environ['BGTASK_TEST_JITTER']} if 'BGTASK_TEST_JITTER' in os.environ else {}
 SANITIZERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 REPORT_LENGTH = 6000
-PATIENCE = 2  # seconds, for the way of a process from its last word to its end
+PATIENCE = 30  # seconds, for the way of a process from its last word to its end, which a sanitizer makes long
 REPORTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'WARNING: ThreadSanitizer', ': runtime error: ')
 CLSID = '14c5882b-35d3-41be-86b2-5106269b97e6'
 CLSID_2 = '2d4ce1b3-6b7e-4e0b-9d2e-3c1f0a5b7d11'
