@@ -13,7 +13,7 @@ static const char help[] =
         "  --target-name NAME       what $targetnametoken$ stands for in the manifest\n"
         "  --external-location DIR  where the executables are, if not in the package\n"
         "\n"
-        "Programs of Windows run in the prefix of Wine that the variable WINEPREFIX names now.\n"
+        "Programs of Windows run in the prefix of Wine that WINEPREFIX names now.\n"
         "\n"
         "Examples:\n"
         "  bgtask install ~/apps/sample\n"
