@@ -345,10 +345,8 @@ void broker_look_at_startup(const Broker *broker, Startup *ret);
 int broker_sensors_open(Broker *broker);
 /* Watches what the engine needs. baseline: it did not need it when the broker started. */
 void broker_sensors_update(Broker *broker, bool baseline);
-/* What a run of a SocketActivityTrigger was told of may be told of again; and before an exec. */
-void broker_sensors_settle(Broker *broker, Uuid task);
+/* Before an exec. */
 void broker_sensors_keep(const Broker *broker);
-void on_take_socket(Call *call, BusRun run, void *userdata);
 void broker_sensors_done(Broker *broker);
 
 /* push.c */
@@ -368,6 +366,18 @@ const char *broker_push_endpoint(const Broker *broker, const TaskInfo *task);
 /* For SensorsConfig. */
 void broker_push_came(const char *text, const void *message, size_t n_message, uint64_t token, void *userdata);
 void broker_push_endpoint_changed(const char *text, void *userdata);
+
+/* sockets.c: those of SocketActivityTriggers */
+/*
+ * True if the call was answered: an address is held for another package, or there are too many. *n_new counts the
+ * addresses of one call that will be held in addition.
+ */
+bool broker_sockets_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec, unsigned *n_new);
+/* A run of this task has ended: what its sockets were told of may be told of again. */
+void broker_sockets_settle(Broker *broker, Uuid task);
+/* The same for all that no firing knows of: the store may have failed to keep it. */
+void broker_sockets_look_again(Broker *broker);
+void on_take_socket(Call *call, BusRun run, void *userdata);
 
 /* zone.c */
 /* Tells the engine the rules of the zone that the expression names. False: there is no such zone. */

@@ -300,11 +300,13 @@ static void on_register(Call *call, const BusRegistration *registration, void *u
 {
         Broker *broker = userdata;
         const char *package;
+        unsigned n_sockets = 0;
 
         if (reaches_beyond(broker, call, &registration->spec))
                 return;
         package = package_of(broker, call, &registration->spec);
-        if (!package || refuse_any_trigger(broker, call, &registration->spec))
+        if (!package || refuse_any_trigger(broker, call, &registration->spec) ||
+            broker_sockets_refuse(broker, call, package, &registration->spec, &n_sockets))
                 return;
         call_set_kind(call, KIND_REGISTER);
         note_registration(broker, call, package, &registration->spec);
@@ -315,6 +317,7 @@ static void on_register_batch(Call *call, const BusRegistration *registrations, 
 {
         Broker *broker = userdata;
         const char *package = "";
+        unsigned n_sockets = 0;
         uint64_t number;
         Batch *batch;
 
@@ -327,6 +330,9 @@ static void on_register_batch(Call *call, const BusRegistration *registrations, 
                         package = control_find_package(broker, call, registrations[i].spec.package);
         if (!package)
                 return;
+        for (size_t i = 0; i < n; i++)
+                if (broker_sockets_refuse(broker, call, package, &registrations[i].spec, &n_sockets))
+                        return;
         batch = calloc(1, sizeof *batch + n * sizeof batch->results[0]);
         if (!batch) {
                 bus_reply_error(call, ERROR_NO_MEMORY, NULL);

@@ -50,6 +50,8 @@ static void feed_one(Broker *broker, const Event *event)
                 answer_no_memory(broker, event->token);
         else
                 broker_carry(broker, &broker->effects);
+        if (event->type == EVENT_COMMITTED && event->committed.error < 0)
+                broker_sockets_look_again(broker);
 }
 
 /*

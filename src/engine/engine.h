@@ -393,6 +393,8 @@ size_t engine_list_tasks(const Engine *engine, const char *package, const char *
                          TaskInfo *tasks, size_t n_tasks);
 /* How many registrations fire on EVENT_RAISE of this kind and text. */
 size_t engine_count_listeners(const Engine *engine, uint8_t kind, const char *text);
+/* Their ids, the first that was registered first. Returns how many were written. */
+size_t engine_list_listeners(const Engine *engine, uint8_t kind, const char *text, Uuid *ids, size_t n_ids);
 /* How many registrations a package has, those on their way to the store among them. */
 size_t engine_count_tasks(const Engine *engine, const char *package);
 /* Whether a package is paused; since when. */

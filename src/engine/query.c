@@ -121,6 +121,17 @@ size_t engine_count_listeners(const Engine *engine, uint8_t kind, const char *te
         return topic ? topic->refs : 0;
 }
 
+size_t engine_list_listeners(const Engine *e, uint8_t kind, const char *text, Uuid *ids, size_t n_ids)
+{
+        const Topic *topic = spec_find_topic(e, kind, text);
+        Task *trigger = topic ? task_get(e, topic->first) : NULL;
+        size_t n = 0;
+
+        for (; trigger && n < n_ids; trigger = task_get(e, trigger->topic_next))
+                ids[n++] = trigger_task(e, trigger)->id;
+        return n;
+}
+
 size_t engine_count_tasks(const Engine *e, const char *package)
 {
         const Package *known = package_find(e, package);

@@ -409,9 +409,15 @@ void sensors_settle(Sensors *sensors, const char *text)
                 sockets_settle(sensors->sockets, text);
 }
 
-int sensors_get_socket(const Sensors *sensors, const char *text)
+int sensors_take_socket(Sensors *sensors, const char *text)
 {
-        return sensors->sockets ? sockets_get(sensors->sockets, text) : -1;
+        return sensors->sockets ? sockets_take(sensors->sockets, text) : -1;
+}
+
+void sensors_each_socket(const Sensors *sensors, void (*each)(const char *text, void *userdata), void *userdata)
+{
+        if (sensors->sockets)
+                sockets_each(sensors->sockets, each, userdata);
 }
 
 void sensors_keep(const Sensors *sensors)

@@ -23,6 +23,9 @@ enum {
         SENSOR_EVENT_RESUME = 16, /* the machine was suspended, and goes on */
 };
 
+/* Further ones are a problem. */
+#define SENSORS_SOCKETS_MAX 256
+
 /* The text lives until the next reading of that condition. */
 typedef struct SensorReading {
         uint8_t condition;        /* CONDITION_x, of an inverse pair the first */
@@ -84,7 +87,9 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
  * stays here, -1: none; and before an exec, so that the next program's Sensors go on with them.
  */
 void sensors_settle(Sensors *sensors, const char *text);
-int sensors_get_socket(const Sensors *sensors, const char *text);
+int sensors_take_socket(Sensors *sensors, const char *text);
+/* Each text that is listened for. */
+void sensors_each_socket(const Sensors *sensors, void (*each)(const char *text, void *userdata), void *userdata);
 void sensors_keep(const Sensors *sensors);
 
 /* Of push messages: one is stored or will not be; and where they are to be sent to, NULL: that is not known. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,15 @@
 #include "base/delay.h"
 #include "base/list.h"
 #include "base/socket-address.h"
+#include "sensors/sensors.h"
 
-/* One that is ready so soon after it was settled was not served: the next time waits twice as long. */
-#define SOON_USEC (500 * USEC_PER_MSEC)
+/*
+ * What is still ready when it is settled is looked at again later, and each time after twice as long: at most so long
+ * if nobody took the socket, and if somebody did, who may have served others that came before.
+ */
 #define WAIT_MIN_USEC (100 * USEC_PER_MSEC)
 #define WAIT_MAX_USEC (60 * USEC_PER_SEC)
+#define WAIT_TAKEN_MAX_USEC (1 * USEC_PER_SEC)
 /* How soon an address that is taken is tried again, at first. */
 #define RETRY_USEC (1 * USEC_PER_SEC)
 /* Between two programs, an entry a line: the descriptor and the text. */
@@ -34,9 +39,9 @@ typedef struct Socket {
         LoopSource source;
         int fd;
         bool armed;
+        bool taken;          /* since it was told of */
         Delay wait;          /* until it is looked at, or tried, again */
         uint64_t wait_usec;  /* 0: the next time at once */
-        uint64_t settled_mono_usec;
         char problem[160];
         char text[];
 } Socket;
@@ -116,14 +121,10 @@ static int take_kept(const char *text)
 static void on_ready(LoopSource *source, uint32_t events, void *userdata)
 {
         Socket *s = userdata;
-        uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
 
         loop_remove(s->sockets->loop, &s->source);
         s->armed = false;
-        if (now - s->settled_mono_usec > SOON_USEC)
-                s->wait_usec = 0;
-        else
-                s->wait_usec = s->wait_usec ? MIN(2 * s->wait_usec, (uint64_t)WAIT_MAX_USEC) : WAIT_MIN_USEC;
+        s->taken = false;
         s->sockets->ready(s->text, s->sockets->userdata);
 }
 
@@ -140,7 +141,6 @@ static void arm(Socket *s)
                 return;
         r = loop_add(s->sockets->loop, &s->source, s->fd, EPOLLIN, on_ready, s);
         s->armed = r >= 0;
-        s->settled_mono_usec = clock_now_usec(CLOCK_MONOTONIC);
         if (r < 0)
                 set_problem(s, "it cannot be watched", r);
 }
@@ -224,8 +224,9 @@ int sockets_watch(Sockets *sockets, const char *text)
                 return r;
         }
         list_append(&sockets->list, &s->node);
-        if (++sockets->n > SOCKETS_MAX)
-                snprintf(s->problem, sizeof s->problem, "it cannot listen: there are %d sockets already", SOCKETS_MAX);
+        if (++sockets->n > SENSORS_SOCKETS_MAX)
+                snprintf(s->problem, sizeof s->problem, "it cannot listen: there are %d sockets already",
+                         SENSORS_SOCKETS_MAX);
         else
                 try_listen(s);
         return 0;
@@ -248,23 +249,43 @@ bool sockets_is_empty(const Sockets *sockets)
         return list_is_empty(&sockets->list);
 }
 
+static bool is_ready(int fd)
+{
+        struct pollfd p = { fd, POLLIN, 0 };
+
+        return poll(&p, 1, 0) > 0;
+}
+
 void sockets_settle(Sockets *sockets, const char *text)
 {
         Socket *s = find(sockets, text);
 
-        if (!s || s->armed || s->fd < 0)
+        if (!s || s->armed || s->fd < 0 || delay_is_running(&s->wait))
                 return;
-        if (s->wait_usec > 0)
-                delay_start(&s->wait, s->wait_usec);
-        else
+        if (!is_ready(s->fd)) {
+                s->wait_usec = 0;
                 arm(s);
+                return;
+        }
+        s->wait_usec = s->wait_usec ? 2 * s->wait_usec : WAIT_MIN_USEC;
+        s->wait_usec = MIN(s->wait_usec, (uint64_t)(s->taken ? WAIT_TAKEN_MAX_USEC : WAIT_MAX_USEC));
+        delay_start(&s->wait, s->wait_usec);
 }
 
-int sockets_get(const Sockets *sockets, const char *text)
+int sockets_take(Sockets *sockets, const char *text)
 {
-        const Socket *s = find(sockets, text);
+        Socket *s = find(sockets, text);
 
-        return s ? s->fd : -1;
+        if (!s)
+                return -1;
+        s->taken = true;
+        return s->fd;
+}
+
+void sockets_each(const Sockets *sockets, void (*each)(const char *text, void *userdata), void *userdata)
+{
+        list_for_each_safe(i, &sockets->list)
+                each(list_entry(i, Socket, node)->text, userdata);
 }
 
 const char *sockets_problem(const Sockets *sockets, const char *text)

@@ -11,9 +11,6 @@
 #include "base/loop.h"
 #include "base/macro.h"
 
-/* Further ones are refused, as a problem. */
-#define SOCKETS_MAX 256
-
 typedef struct Sockets Sockets;
 
 /* Called from the loop: something can be read, or a connection can be accepted. */
@@ -29,10 +26,11 @@ int sockets_watch(Sockets *sockets, const char *text);
 void sockets_unwatch(Sockets *sockets, const char *text);
 bool sockets_is_empty(const Sockets *sockets);
 
-/* Looks again, or tries to listen again. One that is ready again at once is told of later and later. */
+/* Looks again. One that is still ready is told of later and later. */
 void sockets_settle(Sockets *sockets, const char *text);
 /* The descriptor stays here. -1: there is none. */
-int sockets_get(const Sockets *sockets, const char *text);
+int sockets_take(Sockets *sockets, const char *text);
+void sockets_each(const Sockets *sockets, void (*each)(const char *text, void *userdata), void *userdata);
 /* What keeps it from listening, as a sentence; NULL if nothing does. */
 const char *sockets_problem(const Sockets *sockets, const char *text);
 

@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import shutil
+import socket
 import uuid
 
 from bus_client import CLOCK, Client, Refused
@@ -151,6 +152,45 @@ class Life(Confined):
         self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
         for each in (pid, *children):
             self.assertTrue(wait_gone(each, 10), f'{each} lives')
+
+
+class Server(Confined):
+    """A package with a capability for servers has the broker listen for it."""
+
+    broker_options = {'test_clock': False}
+
+    def register(self, package, address):
+        return self.inside(package).call('Register', 'ss(sa{sv})asa{sv}s', '', 'control',
+                                         ('SocketActivityTrigger', {'listen': ('s', address)}), [],
+                                         {'clsid': ('s', CLSID)}, 'fail')
+
+    def known(self, name, capability):
+        """A package whose socket is there, since it has run."""
+        package = self.package(name, capabilities=(capability,))
+        _, run, talk = self.begin(package, 'control-first')
+        self.finish_run(run, talk)
+        return package
+
+    def test_a_capability_for_servers_lets_it_listen_in_the_network_and_not_in_files(self):
+        for i, capability in enumerate(('internetClientServer', 'privateNetworkClientServer')):
+            package = self.known(f'Test.Server{i}', capability)
+            with socket.create_server(('127.0.0.1', 0)) as probe:
+                port = probe.getsockname()[1]
+            with self.assertRaisesRegex(Refused, 'AccessDenied'):
+                self.register(package, f'unix:{self.broker.folder}/listen')
+            self.register(package, f'tcp:127.0.0.1:{port}')
+            with socket.create_connection(('127.0.0.1', port)) as client:
+                client.settimeout(30)
+                talk = package.next_talk()
+                self.assertEqual(talk.ask('serve'), 1)
+                self.assertEqual(client.recv(100), b'hello')
+                talk.end()
+                self.broker.ended(talk.run)
+
+    def test_without_one_it_does_not(self):
+        package = self.known('Test.Client', 'internetClient')
+        with self.assertRaisesRegex(Refused, 'privateNetworkClientServer'):
+            self.register(package, 'tcp:127.0.0.1:1')
 
 
 class Socket(Confined):

@@ -2,12 +2,14 @@
 """SocketActivityTrigger: the broker holds the socket, the server takes it with the run and answers who is there."""
 
 import os
+import resource
 import signal
 import socket
 import stat
 import time
+import unittest
 
-from harness import ByHand, CLSID, Running, eventually
+from harness import ByHand, CLSID, CLSID_2, Package, Running, eventually, times
 
 HELLO = b'hello'
 
@@ -18,7 +20,7 @@ def free_port(kind=socket.SOCK_STREAM):
         return probe.getsockname()[1]
 
 
-class Sockets(Running):
+class Listening(Running):
     broker_options = {'test_clock': False}
 
     def setUp(self):
@@ -46,10 +48,19 @@ class Sockets(Running):
         talk.end()
         self.assertEqual(self.broker.ended(talk.run)['outcome'], 'completed')
 
+
+class Sockets(Listening):
     def test_a_connection_brings_a_run_that_accepts_it_and_so_does_the_next_one(self):
         self.listen()
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
         for _ in range(2):
+            client = self.connect()
+            self.serve()
+            self.assertEqual(client.recv(100), HELLO)
+
+    def test_who_serves_is_told_of_the_next_one_at_once_however_soon_it_comes(self):
+        self.listen()
+        for _ in range(12):
             client = self.connect()
             self.serve()
             self.assertEqual(client.recv(100), HELLO)
@@ -159,6 +170,55 @@ class Sockets(Running):
         self.assertIn('Address already in use', self.broker.why(task)['waiting-for-trigger'][0])
         self.assertEqual(other.read_text(encoding='ascii'), 'a file')
 
+    def test_a_package_has_so_many_and_no_more_also_in_one_call(self):
+        def trigger(i):
+            return 'SocketActivityTrigger', {'listen': ('s', f'unix:{self.broker.folder}/s{i}')}
+
+        def row(name, *triggers):
+            return (name, triggers[0], [], {'clsid': ('s', CLSID), 'triggers': ('a(sa{sv})', list(triggers[1:]))},
+                    'fail')
+        rows = [row(f't{i}', *(trigger(8 * i + j) for j in range(8))) for i in range(8)]
+
+        def register(rows):
+            return self.broker.call('RegisterBatch', 'sa(s(sa{sv})asa{sv}s)', self.package.family, rows)
+        self.assert_refused('QuotaExceeded', f'the package {self.package.family} has 64 of 64 sockets',
+                            by=lambda: register([*rows, row('more', trigger(64))]))
+        self.assertEqual(self.broker.tasks(), [])
+        register(rows)
+        self.assert_refused('QuotaExceeded', 'has 64 of 64 sockets', by=lambda: self.task('more', trigger(64)))
+        self.assert_refused('QuotaExceeded', 'has 64 of 64 sockets',
+                            by=lambda: self.task('more', ('ApplicationTrigger', {}),
+                                                 triggers=('a(sa{sv})', [trigger(64)])))
+        self.task('same', trigger(3))
+        other = Package(self.broker, name='Test.Other', classes=(CLSID_2,))
+        self.broker.register(other, 'first', trigger(64), clsid=CLSID_2)
+
+    def test_what_comes_to_an_address_is_no_other_package_s(self):
+        task = self.listen()
+        other = Package(self.broker, name='Test.Other', classes=(CLSID_2,))
+        trigger = 'SocketActivityTrigger', {'listen': ('s', f'unix:{self.path}')}
+        self.assert_refused('InvalidArgument', 'held for another package',
+                            by=lambda: self.broker.register(other, 'thief', trigger, clsid=CLSID_2))
+        self.broker.call('Unregister', 'sb', task, True)
+        self.broker.register(other, 'heir', trigger, clsid=CLSID_2)
+
+    # A server inherits the limit, and the thread sanitizer cannot start without files of its own.
+    @unittest.skipIf('TSAN_OPTIONS' in os.environ, 'the thread sanitizer needs a disk with room')
+    def test_it_is_looked_at_again_if_what_it_fired_could_not_be_stored(self):
+        pid = self.broker.process.pid
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        task = self.listen(conditions=['UserPresent'])
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+        client = self.connect()
+        eventually(lambda: 'waiting-for-trigger' in self.broker.why(task))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        row, = eventually(self.broker.runs)
+        self.assertEqual(row['fired-by'], 'event')
+        self.broker.call('CancelRun', 'su', row['run'], 0)
+        self.listen(if_exists='update')
+        self.serve()
+        self.assertEqual(client.recv(100), HELLO)
+
     def test_a_run_of_another_trigger_has_no_socket(self):
         self.listen(name='control-socket')
         _, talk = self.begin(self.task('control'))
@@ -184,3 +244,64 @@ class Sockets(Running):
         done = self.broker.bgtask('register', '--socket', 'localhost:80', 'x')
         self.assertEqual(done.status, 2)
         self.assertIn('tcp:127.0.0.1:8080', done.err)
+
+
+class Hostile(Listening):
+    """Whoever can connect can also do this; another task starts meanwhile as ever."""
+
+    def settled(self):
+        """Ends runs until the socket has brought no further one that is not over."""
+        self.other = getattr(self, 'other', None) or self.task('control-other')
+        run = self.broker.run(self.other)
+        while (talk := self.package.next_talk()).run != run:
+            talk.ask('serve')
+            talk.end()
+        talk.end()
+        self.assertEqual(self.broker.ended(run)['outcome'], 'completed')
+
+    def test_who_closes_at_once_costs_a_run_at_most(self):
+        self.listen()
+        for _ in range(times(20)):
+            self.connect().close()
+        self.settled()
+        client = self.connect()
+        while True:
+            talk = self.package.next_talk()
+            served = talk.ask('serve')
+            talk.end()
+            if served > 0:
+                break
+        self.assertEqual(client.recv(100), HELLO)
+
+    def test_a_flood_of_connections_and_datagrams_makes_no_more_runs_than_one_at_a_time(self):
+        port, udp = free_port(), free_port(socket.SOCK_DGRAM)
+        self.listen(f'tcp:127.0.0.1:{port}', 'control-tcp')
+        self.listen(f'udp:127.0.0.1:{udp}', 'control-udp')
+        clients = [self.connect(('127.0.0.1', port)) for _ in range(times(100))]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(times(1000)):
+                sender.sendto(b'x', ('127.0.0.1', udp))
+            self.assertLessEqual(len(self.broker.runs()), 2)
+            self.settled()
+        for client in clients:
+            self.assertEqual(client.recv(100), HELLO)
+
+    def test_a_peer_that_resets_its_connection_does_not_harm_the_next(self):
+        port = free_port()
+        self.listen(f'tcp:127.0.0.1:{port}')
+        rude = self.connect(('127.0.0.1', port))
+        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        rude.close()
+        client = self.connect(('127.0.0.1', port))
+        while not client_is_served(client):
+            talk = self.package.next_talk()
+            talk.ask('serve')
+            talk.end()
+
+
+def client_is_served(client):
+    client.setblocking(False)
+    try:
+        return client.recv(100) == HELLO
+    except BlockingIOError:
+        return False
