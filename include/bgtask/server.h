@@ -64,6 +64,14 @@ bgt_registration *bgt_instance_task(const bgt_instance *instance);
  */
 int bgt_instance_take_socket(bgt_instance *instance);
 /*
+ * SocketActivityInformation.StreamSocket and its kin: a socket that was handed over with
+ * bgt_registration_transfer_socket() for the task of this run; bgt_instance_details() has sockets:S, the
+ * ids of those on which something happened, and reasons:S. It is the caller's again, and the broker goes
+ * on with it only if it is transferred anew. A descriptor (non-blocking, close-on-exec). -EINVAL if the
+ * broker holds none of that id for the task, -EPERM if the run is not one of this process.
+ */
+int bgt_instance_take_transferred_socket(bgt_instance *instance, const char *id);
+/*
  * TriggerDetails: what the trigger tells; for an ApplicationTrigger the arguments of the request.
  * Borrowed, never NULL.
  */

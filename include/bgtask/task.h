@@ -87,7 +87,9 @@ bgt_trigger *bgt_trigger_application(void);
  * SocketActivityTrigger: the broker listens at this address ("tcp:127.0.0.1:8080", "udp:[::1]:5353",
  * "unix:/path") as long as the task is registered, and fires it when a connection or a datagram has
  * come. The run takes the socket with bgt_instance_take_socket() and accepts or reads what is there; the
- * broker looks at it again when the run has ended.
+ * broker looks at it again when the run has ended. bgt_instance_details() has sockets:S (the address)
+ * and reasons:S, in the words of SocketActivityTriggerReason: "ConnectionAccepted" or "SocketActivity".
+ * NULL: it listens nowhere, and fires for what bgt_registration_transfer_socket() hands over.
  */
 bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot);
 /*
@@ -387,6 +389,26 @@ int bgt_registration_unregister(bgt_registration *task, bool cancel_running);
  * -ENODATA if none is known (bgt_why() tells why), -ENOENT if the task is gone, -ENOMEM.
  */
 int bgt_registration_endpoint(bgt_registration *task, char **ret_endpoint);
+/*
+ * StreamSocket.TransferOwnership(id, context, keepAliveTime), of DatagramSocket and StreamSocketListener too:
+ * the broker holds this socket (Unix, IPv4 or IPv6; connected, of datagrams, or listening) from now on, and
+ * fires the task, which needs a bgt_trigger_socket(NULL, …), when something happens on it: "SocketActivity"
+ * (there is something to read), "ConnectionAccepted", "SocketClosed" or, when nothing has happened for
+ * keep_alive_usec (1 s to a year; 0: never), "KeepAliveTimerExpired". A run takes it with
+ * bgt_instance_take_transferred_socket() and transfers it again; until it has ended, the broker does not look
+ * again at what it has told of. What no run takes is told again, later and later; one that was closed is
+ * dropped then. On success the descriptor is closed here. id: 1 to 128 bytes of UTF-8 without control
+ * characters; one that the task has already is closed and replaced. A socket lives over an upgrade of the
+ * broker, but not over its crash or a reboot: its peer sees it closed. -ENOENT, -EINVAL (no such trigger, no
+ * such socket, or a wrong id or time: the sentence says which), -EDQUOT (64 of a package, 256 in all). Any
+ * thread.
+ */
+int bgt_registration_transfer_socket(bgt_registration *task, const char *id, int fd, uint64_t keep_alive_usec);
+/*
+ * SocketActivityInformation.AllSockets, of this task: the ids of those that the broker holds, for
+ * bgt_groups_free(). The list is NULL if there is none. -ENOENT. Any thread.
+ */
+int bgt_registration_list_sockets(bgt_registration *task, char ***ret_ids, size_t *ret_n);
 /* ApplicationTrigger.RequestAsync for this task: see bgt_trigger_request(). */
 int bgt_registration_request(bgt_registration *task, const bgt_record *arguments, int *ret_result);
 

@@ -5,6 +5,9 @@
 
 #include <sys/socket.h>
 
+/* The text of a trigger that listens nowhere: what its app hands over is what it waits for. */
+#define SOCKET_TRANSFERRED "transferred"
+
 typedef struct SocketAddress {
         int type;             /* SOCK_STREAM or SOCK_DGRAM */
         socklen_t length;

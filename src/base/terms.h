@@ -60,7 +60,7 @@ static inline bool trigger_is_watched(int kind)
 /* Its details are strings, each with its NUL: what has happened; those of merged firings are united. */
 static inline bool trigger_collects(int kind)
 {
-        return trigger_is_watched(kind) && kind != TRIGGER_SOCKET_ACTIVITY && kind != TRIGGER_PUSH_NOTIFICATION;
+        return trigger_is_watched(kind) && kind != TRIGGER_PUSH_NOTIFICATION;
 }
 
 typedef enum TermList {

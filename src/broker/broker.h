@@ -377,7 +377,12 @@ bool broker_sockets_refuse(Broker *broker, Call *call, const char *package, cons
 void broker_sockets_settle(Broker *broker, Uuid task);
 /* The same for all that no firing knows of: the store may have failed to keep it. */
 void broker_sockets_look_again(Broker *broker);
+/* Of a task that is gone, or waits for no sockets any more, those that were handed over are closed. */
+void broker_sockets_check(Broker *broker, Uuid task);
 void on_take_socket(Call *call, BusRun run, void *userdata);
+void on_take_transferred_socket(Call *call, BusRun run, const char *id, void *userdata);
+void on_transfer_socket(Call *call, Uuid task, const char *id, int fd, uint64_t keep_alive_usec, void *userdata);
+void on_list_sockets(Call *call, Uuid task, void *userdata);
 
 /* zone.c */
 /* Tells the engine the rules of the zone that the expression names. False: there is no such zone. */

@@ -156,6 +156,7 @@ static void carry_notify(Broker *broker, const Effect *effect)
                 broker_sockets_settle(broker, effect->notify.task);
                 break;
         default:
+                broker_sockets_check(broker, effect->notify.task);
                 bus_signal_task_changed(broker->bus, effect->notify.task, effect->notify.package, effect->notify.name,
                                         changes[effect->notify.kind]);
         }

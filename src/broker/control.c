@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/settings.h"
+#include "base/socket-address.h"
 #include "broker/broker.h"
 #include "broker/confine.h"
 #include "calendar/calendar.h"
@@ -231,7 +232,9 @@ static const char *trigger_beyond(Broker *broker, const Call *call, const Trigge
                 return "have devices watched";
         if (trigger->kind == TRIGGER_TOAST_ACTION || trigger->kind == TRIGGER_TOAST_HISTORY_CHANGED)
                 return "hear of notifications";
-        if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !may_listen(broker, call, trigger->text))
+        /* What is handed over the package had before. */
+        if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(trigger->text, SOCKET_TRANSFERRED) != 0 &&
+            !may_listen(broker, call, trigger->text))
                 return "have a socket held without a capability for servers (privateNetworkClientServer)";
         return NULL;
 }
@@ -642,6 +645,8 @@ void control_set_handlers(BusHandlers *handlers)
         handlers->run = on_run;
         handlers->request = on_request;
         handlers->raise = on_raise;
+        handlers->transfer_socket = on_transfer_socket;
+        handlers->list_sockets = on_list_sockets;
         handlers->cancel = on_cancel;
         handlers->cancel_run = on_cancel_run;
         handlers->pause = on_pause;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/socket-address.h"
 #include "broker/broker.h"
 #include "dbus/address.h"
 
@@ -48,6 +49,19 @@ static void on_happened(uint8_t kind, const char *text, const void *details, siz
 
         event.raise.kind = kind;
         event.raise.text = text;
+        event.raise.details = details;
+        event.raise.n_details = n_details;
+        broker_feed(broker, &event);
+}
+
+static void on_transferred(Uuid task, const char *details, size_t n_details, void *userdata)
+{
+        Broker *broker = userdata;
+        Event event = broker_event(broker, EVENT_RAISE, 0);
+
+        event.raise.kind = TRIGGER_SOCKET_ACTIVITY;
+        event.raise.text = SOCKET_TRANSFERRED;
+        event.raise.task = task;
         event.raise.details = details;
         event.raise.n_details = n_details;
         broker_feed(broker, &event);
@@ -203,6 +217,7 @@ int broker_sensors_open(Broker *broker)
                 .happened = on_happened,
                 .pushed = broker_push_came,
                 .endpoint = broker_push_endpoint_changed,
+                .transferred = on_transferred,
                 .peeked = on_peeked,
                 .real_usec = real_usec,
                 .userdata = broker,

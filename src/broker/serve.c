@@ -331,6 +331,7 @@ void serve_set_handlers(BusHandlers *handlers)
         handlers->become_app = on_become_app;
         handlers->ask_to_go = on_ask_to_go;
         handlers->take_socket = on_take_socket;
+        handlers->take_transferred_socket = on_take_transferred_socket;
         handlers->progress = on_progress;
         handlers->complete = on_complete;
         handlers->run_answered = on_run_answered;

@@ -95,6 +95,16 @@ static void put_message(Writer *w, const void *message, size_t n)
         writer_close(w);
 }
 
+/* An entry is the socket, its id or its address, and the reason. */
+static void put_sockets(Writer *w, const char *entries, size_t n)
+{
+        if (n > 0 && entries[n - 1] != '\0')
+                n = 0;
+        put_column(w, "sockets", 0, "", entries, n);
+        put_column(w, "reasons", 1, "", entries, n);
+        writer_put_option_bool(w, "everything", n <= 1);
+}
+
 /* Others were marshalled when they were accepted: (a{sv}) of the native byte order, or nothing. */
 static void put_details(Writer *w, const RunInfo *run)
 {
@@ -109,6 +119,8 @@ static void put_details(Writer *w, const RunInfo *run)
                 put_toasts(w, kind == TRIGGER_TOAST_ACTION ? "actions" : "reasons", run->details, run->n_details);
         else if (kind == TRIGGER_PUSH_NOTIFICATION)
                 put_message(w, run->details, run->n_details);
+        else if (kind == TRIGGER_SOCKET_ACTIVITY)
+                put_sockets(w, run->details, run->n_details);
         else if (run->n_details > 0)
                 details_copy(w, run->details, run->n_details);
         writer_close(w);

@@ -102,6 +102,10 @@ typedef struct BusHandlers {
         void (*request)(Call *call, Uuid task, const void *arguments, size_t n_arguments, void *userdata);
         /* details: marshalled, as arguments */
         void (*raise)(Call *call, const char *id, const void *details, size_t n_details, void *userdata);
+        /* fd is the call's */
+        void (*transfer_socket)(Call *call, Uuid task, const char *id, int fd, uint64_t keep_alive_usec,
+                                void *userdata);
+        void (*list_sockets)(Call *call, Uuid task, void *userdata);
         void (*cancel)(Call *call, Uuid task, uint32_t reason, void *userdata);
         void (*cancel_run)(Call *call, Uuid run, uint32_t reason, void *userdata);
         void (*pause)(Call *call, Uuid task, bool paused, void *userdata);
@@ -124,6 +128,7 @@ typedef struct BusHandlers {
         void (*become_app)(Call *call, void *userdata);
         void (*ask_to_go)(Call *call, void *userdata);
         void (*take_socket)(Call *call, BusRun run, void *userdata);
+        void (*take_transferred_socket)(Call *call, BusRun run, const char *id, void *userdata);
         void (*progress)(Peer *peer, BusRun run, uint32_t progress, void *userdata);
         void (*complete)(Peer *peer, BusRun run, const BusCompletion *completion, void *userdata);
 

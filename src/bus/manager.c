@@ -295,6 +295,34 @@ static void on_request(Call *call, Reader *r)
         buffer_done(&arguments);
 }
 
+static void on_transfer_socket(Call *call, Reader *r)
+{
+        Refusal refusal = { 0 };
+        Uuid task = read_uuid(r, ERROR_NO_SUCH_TASK, &refusal);
+        const char *id = reader_get_string(r), *key, *type;
+        int fd = reader_get_fd(r, NULL);
+        uint64_t keep_alive = 0;
+
+        reader_open_array(r, "{sv}");
+        while (reader_next_option(r, &key, &type))
+                if (strcmp(key, "keep-alive") == 0 && strcmp(type, "t") == 0)
+                        keep_alive = reader_get_uint64(r);
+                else
+                        refuse(&refusal, ERROR_INVALID_ARGUMENT, "there is no option \"%.64s\" of the type '%.16s'",
+                               key, type);
+        if (!refused(call, &refusal))
+                HANDLE(call, transfer_socket, task, id, fd, keep_alive);
+}
+
+static void on_list_sockets(Call *call, Reader *r)
+{
+        Refusal refusal = { 0 };
+        Uuid task = read_uuid(r, ERROR_NO_SUCH_TASK, &refusal);
+
+        if (!refused(call, &refusal))
+                HANDLE(call, list_sockets, task);
+}
+
 static uint32_t read_reason(Reader *r, Refusal *refusal)
 {
         uint32_t reason = reader_get_uint32(r);
@@ -410,6 +438,8 @@ DEFINE_HANDLER(on_history);
 DEFINE_HANDLER(on_list_runs);
 DEFINE_HANDLER(on_run);
 DEFINE_HANDLER(on_raise);
+DEFINE_HANDLER(on_transfer_socket);
+DEFINE_HANDLER(on_list_sockets);
 DEFINE_HANDLER(on_request);
 DEFINE_HANDLER(on_cancel);
 DEFINE_HANDLER(on_cancel_run);
@@ -441,6 +471,8 @@ const DispatchHandler manager_handlers[_MANAGER1_METHOD_MAX] = {
         [MANAGER1_METHOD_RUN] = on_run_call,
         [MANAGER1_METHOD_REQUEST] = on_request_call,
         [MANAGER1_METHOD_RAISE] = on_raise_call,
+        [MANAGER1_METHOD_TRANSFER_SOCKET] = on_transfer_socket_call,
+        [MANAGER1_METHOD_LIST_SOCKETS] = on_list_sockets_call,
         [MANAGER1_METHOD_CANCEL] = on_cancel_call,
         [MANAGER1_METHOD_CANCEL_RUN] = on_cancel_run_call,
         [MANAGER1_METHOD_PAUSE] = on_pause_call,

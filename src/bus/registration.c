@@ -277,7 +277,7 @@ static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *ref
             !trigger->text)
                 trigger->text = "*";
         if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !trigger->text)
-                refuse(refusal, ERROR_INVALID_ARGUMENT, "the trigger needs an address to listen at");
+                trigger->text = SOCKET_TRANSFERRED;
         if (!has_text)
                 trigger->text = (const char *)text->data;
         reader_close(r);
@@ -455,7 +455,7 @@ void registration_put_trigger(Writer *w, const Trigger *t)
                 put_watched_files(w, t->text);
         } else if (t->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || t->kind == TRIGGER_DEVICE_WATCHER) {
                 put_watched_devices(w, t);
-        } else if (t->kind == TRIGGER_SOCKET_ACTIVITY) {
+        } else if (t->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(t->text, SOCKET_TRANSFERRED) != 0) {
                 writer_put_option_string(w, "listen", t->text);
         } else if (t->kind == TRIGGER_TOAST_ACTION) {
                 writer_put_option_string(w, "action", t->text);

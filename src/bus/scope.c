@@ -45,6 +45,8 @@ static const struct {
         { MANAGER, "Watch", NAMES_PACKAGE_AND_TASK },
         { MANAGER, "Unwatch", NAMES_PACKAGE_AND_TASK },
         { MANAGER, "ReadLog", NAMES_TASK },
+        { MANAGER, "TransferSocket", NAMES_TASK },
+        { MANAGER, "ListSockets", NAMES_TASK },
         { SERVER, "Attach", NAMES_ANYTHING_AND_PACKAGE },
         { SERVER, "Announce", NAMES_NOTHING },
         { SERVER, "RegisterClass", NAMES_NOTHING },
@@ -54,6 +56,7 @@ static const struct {
         { SERVER, "BecomeApp", NAMES_NOTHING },
         { SERVER, "AskToGo", NAMES_NOTHING },
         { SERVER, "TakeSocket", NAMES_RUN },
+        { SERVER, "TakeTransferredSocket", NAMES_RUN },
         { SERVER, "Progress", NAMES_NOTHING },
         { SERVER, "Complete", NAMES_NOTHING },
 };

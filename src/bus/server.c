@@ -95,6 +95,19 @@ static void on_take_socket(Call *call, Reader *r)
                 HANDLERS(call)->take_socket(call, run, HANDLERS(call)->userdata);
 }
 
+static void on_take_transferred_socket(Call *call, Reader *r)
+{
+        Refusal refusal = { 0 };
+        BusRun run;
+
+        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
+        run.attempt = reader_get_uint32(r);
+        if (refusal.error != ERROR_NONE)
+                bus_reply_error(call, refusal.error, "%s", refusal.sentence);
+        else
+                HANDLERS(call)->take_transferred_socket(call, run, reader_get_string(r), HANDLERS(call)->userdata);
+}
+
 /* Progress and Complete want no reply; a caller that asks for one gets an empty one. */
 static void on_progress(Call *call, Reader *r)
 {
@@ -156,6 +169,7 @@ DEFINE_HANDLER(on_resume_classes);
 DEFINE_HANDLER(on_become_app);
 DEFINE_HANDLER(on_ask_to_go);
 DEFINE_HANDLER(on_take_socket);
+DEFINE_HANDLER(on_take_transferred_socket);
 DEFINE_HANDLER(on_progress);
 DEFINE_HANDLER(on_complete);
 
@@ -169,6 +183,7 @@ const DispatchHandler server_handlers[_SERVER1_METHOD_MAX] = {
         [SERVER1_METHOD_BECOME_APP] = on_become_app_call,
         [SERVER1_METHOD_ASK_TO_GO] = on_ask_to_go_call,
         [SERVER1_METHOD_TAKE_SOCKET] = on_take_socket_call,
+        [SERVER1_METHOD_TAKE_TRANSFERRED_SOCKET] = on_take_transferred_socket_call,
         [SERVER1_METHOD_PROGRESS] = on_progress_call,
         [SERVER1_METHOD_COMPLETE] = on_complete_call,
 };

@@ -40,7 +40,8 @@ static const char help[] =
         "                        usb (its subsystem), ID_VENDOR_ID=1d6b, DEVTYPE=disk...\n"
         "  --changes             ... or changes\n"
         "  --socket ADDRESS      when a connection or datagram comes: tcp:127.0.0.1:8080,\n"
-        "                        udp:[::1]:5353, unix:/path; the broker holds the socket\n"
+        "                        udp:[::1]:5353, unix:/path; the broker holds the socket;\n"
+        "                        --on SocketActivityTrigger: one that the app hands over\n"
         "  --application         ApplicationTrigger: when the app asks\n"
         "  --custom ID           CustomSystemEventTrigger: 'bgtask raise ID'\n"
         "  --once-per-boot       ... but not again in the same boot\n"
@@ -84,6 +85,7 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                        : kind == TRIGGER_MEDIA_PROCESSING ? bgt_trigger_media_processing()
                        : kind == TRIGGER_DEVICE_USE       ? bgt_trigger_device_use()
                        : kind == TRIGGER_DEVICE_SERVICING ? bgt_trigger_device_servicing()
+                       : kind == TRIGGER_SOCKET_ACTIVITY  ? bgt_trigger_socket(NULL, a->once)
                        : kind == TRIGGER_TOAST_ACTION     ? bgt_trigger_toast_action(a->action, a->once)
                        : kind == TRIGGER_PUSH_NOTIFICATION ? bgt_trigger_push_notification(a->once)
                        : kind == TRIGGER_TOAST_HISTORY_CHANGED

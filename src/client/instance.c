@@ -363,21 +363,36 @@ const bgt_record *bgt_instance_details(const bgt_instance *instance)
         return instance->details;
 }
 
-int bgt_instance_take_socket(bgt_instance *instance)
+/* id NULL: that at which the broker listens. */
+static int take_socket(bgt_instance *instance, unsigned method, const char *id)
 {
         _cleanup_(call_done) Call call;
         unsigned index;
         int r;
 
-        (void)call_init(&call, instance->b, &server1_interface, SERVER1_METHOD_TAKE_SOCKET);
+        (void)call_init(&call, instance->b, &server1_interface, method);
         writer_put_string(&call.writer, instance->id);
         writer_put_uint32(&call.writer, instance->attempt);
+        if (id)
+                writer_put_string(&call.writer, id);
         r = call_run(&call);
         if (r < 0)
                 return r;
         if (reader_get_fd(&call.answer, &index) < 0)
                 return fail(ERROR_PROTOCOL, NULL);
         return message_take_fd(call.reply, index);
+}
+
+int bgt_instance_take_socket(bgt_instance *instance)
+{
+        return take_socket(instance, SERVER1_METHOD_TAKE_SOCKET, NULL);
+}
+
+int bgt_instance_take_transferred_socket(bgt_instance *instance, const char *id)
+{
+        if (!id)
+                return fail(ERROR_INVALID_ARGUMENT, "a socket that was transferred has an id");
+        return take_socket(instance, SERVER1_METHOD_TAKE_TRANSFERRED_SOCKET, id);
 }
 
 const bgt_record *bgt_instance_firing(const bgt_instance *instance)

@@ -206,8 +206,10 @@ bgt_trigger *bgt_trigger_custom_system_event_per_boot(const char *id)
 bgt_trigger *bgt_trigger_socket(const char *address, bool one_shot)
 {
         SocketAddress parsed;
-        const char *problem = socket_address_parse(address, &parsed);
+        const char *problem = address ? socket_address_parse(address, &parsed) : NULL;
 
+        if (!address)
+                return trigger_new(BGT_TRIGGER_SOCKET_ACTIVITY, one_shot);
         if (!problem)
                 return new_of_text(BGT_TRIGGER_SOCKET_ACTIVITY, address, one_shot);
         fail(ERROR_INVALID_ARGUMENT, "\"%.160s\" %s", address, problem);
@@ -406,7 +408,8 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 writer_put_option_string(w, "action", trigger->text);
                 break;
         case BGT_TRIGGER_SOCKET_ACTIVITY:
-                writer_put_option_string(w, "listen", trigger->text);
+                if (trigger->text)
+                        writer_put_option_string(w, "listen", trigger->text);
                 break;
         case BGT_TRIGGER_CALENDAR:
                 writer_put_option_string(w, "expression", trigger->text);

@@ -242,24 +242,29 @@ void condition_deaf(Engine *e, Task *task)
         task->listening = false;
 }
 
-void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details, uint64_t token)
+/* For the triggers from first to last of those that listen; 0: there are none. */
+static void add_raise(Engine *e, const Raise *what, uint64_t token)
 {
         Raise *raise;
 
-        if (!topic || !topic->first || e->shutting_down) {
+        if (!what->next || e->shutting_down) {
                 effect_reply_result(e, token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
                 return;
         }
         raise = pool_take(&e->raises_pool);
-        raise->topic = topic;
-        raise->package = package;
-        raise->next = topic->first;
-        raise->last = topic->last;
-        raise->details = details;
+        *raise = *what;
         raise->token = token;
-        if (details)
-                details->refs++;
+        if (raise->details)
+                raise->details->refs++;
         list_append(&e->raises, &raise->node);
+}
+
+void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *details, uint64_t token)
+{
+        const Raise what = { .topic = topic, .package = package, .next = topic ? topic->first : 0,
+                             .last = topic ? topic->last : 0, .details = details };
+
+        add_raise(e, &what, token);
 }
 
 void condition_drain(Engine *e)
@@ -283,12 +288,30 @@ void condition_drain(Engine *e)
         }
 }
 
+/* For one task: as for all that listen, if this trigger were the only one. */
+static void raise_for_task(Engine *e, Topic *topic, Uuid id, Details *details, uint64_t token)
+{
+        Raise what = { .topic = topic, .details = details };
+        const Task *task = task_find(e, id);
+
+        for (uint32_t i = 0; task && i < trigger_count(e, task) && !what.next; i++) {
+                const Task *trigger = trigger_get(e, task, i);
+
+                if (trigger->topic == topic && trigger->listening)
+                        what.next = what.last = trigger->index;
+        }
+        add_raise(e, &what, token);
+}
+
 void condition_raise(Engine *e, const Event *event)
 {
         Topic *topic = condition_topic(e, event->raise.kind, event->raise.system_type, event->raise.text);
         Details *details = firing_take_details(e);
 
-        condition_raise_topic(e, topic, NULL, details, event->token);
+        if (topic && !uuid_is_null(event->raise.task))
+                raise_for_task(e, topic, event->raise.task, details, event->token);
+        else
+                condition_raise_topic(e, topic, NULL, details, event->token);
         firing_unref_details(details);
 }
 

@@ -187,6 +187,7 @@ typedef struct Event {
                                            * and those that are watched with text */
                         uint8_t system_type;
                         const char *text;
+                        Uuid task;        /* of this task alone, of kinds with text; null: of all */
                         const void *details;
                         size_t n_details;
                 } raise;

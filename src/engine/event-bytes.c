@@ -327,6 +327,7 @@ static void walk_raise(Walk *w, Event *event)
 {
         FIELD(w, event->raise.kind);
         FIELD(w, event->raise.system_type);
+        FIELD(w, event->raise.task);
         text(w, &event->raise.text);
         blob(w, &event->raise.details, &event->raise.n_details);
 }

@@ -339,6 +339,39 @@ static void why_names_no_trigger_of_what_a_person_started(void **state)
         driver_free(d);
 }
 
+static void an_event_for_one_task_fires_the_trigger_that_waits_for_it_and_no_other_task(void **state)
+{
+        static const Trigger sockets = { .kind = TRIGGER_SOCKET_ACTIVITY, .text = "transferred" };
+        Driver *d = driver_new_with_package();
+        Event event = { .type = EVENT_RAISE, .raise = { .kind = TRIGGER_SOCKET_ACTIVITY, .text = "transferred",
+                                                        .details = "a\tx", .n_details = 4 } };
+        TaskSpec spec = driver_spec("a");
+        Uuid first, second;
+
+        spec.trigger = sockets;
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        first = driver_must_register(d, spec);
+        spec = WITH(custom_x, sockets);
+        spec.name = "b";
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        second = driver_must_register(d, spec);
+        event.raise.task = second;
+        driver_feed(d, event);
+        assert_int_equal(driver_info(d, first).n_pending, 0);
+        assert_int_equal(first_run(d, second).place, 1);
+        event.raise.details = "b\tx";
+        driver_feed(d, event);
+        assert_int_equal(first_run(d, second).count, 2);
+        assert_int_equal(first_run(d, second).n_details, 8);
+        event.raise.task = (Uuid){ { 1 } };
+        driver_feed(d, event);
+        event.raise.task = first;
+        event.raise.text = "elsewhere";
+        driver_feed(d, event);
+        assert_int_equal(driver_info(d, first).n_pending, 0);
+        driver_free(d);
+}
+
 static void what_one_trigger_listens_to_is_forgotten_with_its_task(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -499,6 +532,7 @@ int main(void)
                 cmocka_unit_test(why_names_what_each_trigger_waits_for),
                 cmocka_unit_test(why_names_the_trigger_whose_firing_waits_or_runs),
                 cmocka_unit_test(why_names_no_trigger_of_what_a_person_started),
+                cmocka_unit_test(an_event_for_one_task_fires_the_trigger_that_waits_for_it_and_no_other_task),
                 cmocka_unit_test(what_one_trigger_listens_to_is_forgotten_with_its_task),
                 cmocka_unit_test(what_is_due_at_one_moment_fires_by_its_first_scheduled_time),
                 cmocka_unit_test(of_equal_times_that_of_the_first_place_fires_first),

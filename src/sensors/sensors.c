@@ -2,6 +2,7 @@
 
 /* Which sensors run, what they have read last, and who is told. */
 
+#include "base/socket-address.h"
 #include "sensors/sensors.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "sensors/internal.h"
 #include "sensors/push.h"
 #include "sensors/sockets.h"
+#include "sensors/transfers.h"
 #include "sensors/toasts.h"
 
 static const SensorType *const types[] = {
@@ -50,6 +52,7 @@ struct Sensors {
         int push_error;
         Sockets *sockets;
         int sockets_error;
+        Transfers *transfers;
         Devices *devices;
         int devices_error;
         Sensor *running[ELEMENTSOF(types)];
@@ -334,12 +337,18 @@ static void watch_devices(Sensors *sensors, uint8_t kind, const char *text, bool
 static void on_socket_ready(const char *text, void *userdata)
 {
         const SensorsConfig *config = &((Sensors *)userdata)->config;
+        char entry[256];
+        int n;
 
-        config->happened(TRIGGER_SOCKET_ACTIVITY, text, NULL, 0, config->userdata);
+        n = snprintf(entry, sizeof entry, "%.200s\t%s", text,
+                     strncmp(text, "udp:", 4) == 0 ? "SocketActivity" : "ConnectionAccepted");
+        config->happened(TRIGGER_SOCKET_ACTIVITY, text, entry, (size_t)n + 1, config->userdata);
 }
 
 static void watch_socket(Sensors *sensors, const char *text, bool on)
 {
+        if (strcmp(text, SOCKET_TRANSFERRED) == 0)
+                return;
         if (!on) {
                 if (sensors->sockets)
                         sockets_unwatch(sensors->sockets, text);
@@ -420,8 +429,35 @@ void sensors_each_socket(const Sensors *sensors, void (*each)(const char *text, 
                 sockets_each(sensors->sockets, each, userdata);
 }
 
+int sensors_transfer(Sensors *sensors, Uuid task, const char *id, int fd, uint64_t keep_alive_usec)
+{
+        return transfers_add(sensors->transfers, task, id, fd, keep_alive_usec);
+}
+
+int sensors_take_transferred(Sensors *sensors, Uuid task, const char *id)
+{
+        return transfers_take(sensors->transfers, task, id);
+}
+
+void sensors_settle_transferred(Sensors *sensors, Uuid task)
+{
+        transfers_settle(sensors->transfers, task);
+}
+
+void sensors_drop_transferred(Sensors *sensors, Uuid task)
+{
+        transfers_drop(sensors->transfers, task);
+}
+
+void sensors_each_transferred(Sensors *sensors, void (*each)(Uuid task, const char *id, void *userdata),
+                              void *userdata)
+{
+        transfers_each(sensors->transfers, each, userdata);
+}
+
 void sensors_keep(const Sensors *sensors)
 {
+        transfers_keep(sensors->transfers);
         if (sensors->sockets)
                 sockets_keep(sensors->sockets);
 }
@@ -534,6 +570,8 @@ int sensors_new(Loop *loop, const SensorsConfig *config, Sensors **ret_sensors)
         for (uint8_t i = 0; i < CONDITION_MAX; i++)
                 forget(sensors, i);
         r = system_bus_new(loop, config->system_bus, &sensors->bus);
+        if (r >= 0)
+                r = transfers_new(loop, config->transferred, config->userdata, &sensors->transfers);
         if (r < 0)
                 return r;
         *ret_sensors = TAKE_PTR(sensors);
@@ -549,6 +587,7 @@ Sensors *sensors_free(Sensors *sensors)
         files_free(sensors->files);
         devices_free(sensors->devices);
         sockets_free(sensors->sockets);
+        transfers_free(sensors->transfers);
         toasts_free(sensors->toasts);
         push_free(sensors->push);
         system_bus_free(sensors->bus);

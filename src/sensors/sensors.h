@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "base/terms.h"
+#include "base/uuid.h"
 
 typedef struct Sensors Sensors;
 
@@ -57,6 +58,8 @@ typedef struct SensorsConfig {
         void (*pushed)(const char *text, const void *message, size_t n_message, uint64_t token, void *userdata);
         /* sensors_get_endpoint() of this text is another one. */
         void (*endpoint)(const char *text, void *userdata);
+        /* The same of a socket that was handed over for this task; as sockets of transfers.h. */
+        void (*transferred)(Uuid task, const char *details, size_t n_details, void *userdata);
         /* What sensors_peek() asked for is read. */
         void (*peeked)(void *userdata);
         uint64_t (*real_usec)(void *userdata);
@@ -97,6 +100,14 @@ void sensors_answer_push(Sensors *sensors, uint64_t token, bool stored);
 const char *sensors_get_endpoint(const Sensors *sensors, const char *text);
 /* Whether they can come at all, which is no condition; false if no task needs to know. */
 bool sensors_get_push(Sensors *sensors, SensorReading *ret_reading);
+
+/* Sockets that were handed over: transfers.h says what these do. */
+int sensors_transfer(Sensors *sensors, Uuid task, const char *id, int fd, uint64_t keep_alive_usec);
+int sensors_take_transferred(Sensors *sensors, Uuid task, const char *id);
+void sensors_settle_transferred(Sensors *sensors, Uuid task);
+void sensors_drop_transferred(Sensors *sensors, Uuid task);
+void sensors_each_transferred(Sensors *sensors, void (*each)(Uuid task, const char *id, void *userdata),
+                              void *userdata);
 
 /*
  * The broker is awake, for whatever reason: what nobody tells of is looked at before anything is judged. busy: runs

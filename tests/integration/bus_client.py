@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-from dbus_wire import BEGIN, CALL, ERROR, HANDSHAKE, NO_REPLY, RETURN, SIGNAL, pad
+from dbus_wire import BEGIN, CALL, ERROR, HANDSHAKE, NEGOTIATE, NO_REPLY, RETURN, SIGNAL, pad
 
 TIMEOUT = 60
 PATH = '/org/bgtask'
@@ -130,7 +130,7 @@ def build(kind, serial, body=b'', **fields):
     for code, value in (('y', ord('l')), ('y', kind), ('y', fields.pop('flags', 0)), ('y', 1), ('u', len(body)),
                         ('u', serial)):
         marshal.put(code, value)
-    types = {'path': 'o', 'answers': 'u', 'signature': 'g'}
+    types = {'path': 'o', 'answers': 'u', 'signature': 'g', 'n_fds': 'u'}
     marshal.put('a(yv)', [(code, (types.get(name, 's'), fields[name])) for code, name in CODES.items()
                           if fields.get(name)])
     return pad(bytes(marshal.data), 8) + body
@@ -160,6 +160,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.socket.settimeout(TIMEOUT)
         self.data = bytearray()
+        self.fds = []  # that came with answers, for whoever asked to close
         self.serial = 0
         self.answers = {}
         self.signals = collections.deque()
@@ -173,12 +174,12 @@ class Client:
             raise
 
     def authenticate(self):
-        self.socket.sendall(HANDSHAKE + BEGIN)
-        while b'\r\n' not in self.data:
+        self.socket.sendall(HANDSHAKE + NEGOTIATE + BEGIN)
+        while self.data.count(b'\r\n') < 2:
             self.read_some()
-        line, _, rest = bytes(self.data).partition(b'\r\n')
-        if not line.startswith(b'OK '):
-            raise Lost(line)
+        line, agreed, rest = bytes(self.data).split(b'\r\n', 2)
+        if not line.startswith(b'OK ') or agreed != b'AGREE_UNIX_FD':
+            raise Lost(line, agreed)
         self.data = bytearray(rest)
 
     def close(self):
@@ -194,7 +195,8 @@ class Client:
         """Waits for bytes until the moment end of the monotonic clock."""
         self.socket.settimeout(TIMEOUT if end is None else max(end - time.monotonic(), 0.001))
         try:
-            data = self.socket.recv(1 << 20)
+            data, fds, _, _ = socket.recv_fds(self.socket, 1 << 20, 16)
+            self.fds += fds
         except (ConnectionResetError, BrokenPipeError) as error:
             raise Lost from error
         if not data:
@@ -243,16 +245,18 @@ class Client:
             while (message := self.parse()) is not None:
                 self.sort(message)
 
-    def send(self, member, signature='', *args, interface=MANAGER, flags=0):
-        """Sends a call and returns its serial."""
+    def send(self, member, signature='', *args, interface=MANAGER, flags=0, fds=()):
+        """Sends a call and returns its serial. A descriptor among the arguments is its index in fds."""
         body = Marshal()
         for kind, value in zip(split(signature), args, strict=True):
             body.put(kind, value)
         self.serial += 1
         data = build(CALL, self.serial, bytes(body.data), path=PATH, interface=interface, member=member,
-                     signature=signature, flags=flags)
+                     signature=signature, flags=flags, n_fds=len(fds))
         self.socket.settimeout(TIMEOUT)
         try:
+            if fds:
+                data = data[socket.send_fds(self.socket, [data], fds):]
             self.socket.sendall(data)
         except (ConnectionResetError, BrokenPipeError) as error:
             raise Lost from error
@@ -272,8 +276,8 @@ class Client:
             raise Refused(message.error, *message.body[:2])
         return message.body[0] if len(message.body) == 1 else message.body or None
 
-    def call(self, member, signature='', *args, interface=MANAGER, timeout=TIMEOUT):
-        return self.wait(self.send(member, signature, *args, interface=interface), timeout)
+    def call(self, member, signature='', *args, interface=MANAGER, timeout=TIMEOUT, fds=()):
+        return self.wait(self.send(member, signature, *args, interface=interface, fds=fds), timeout)
 
     def next_signal(self, wanted, timeout=TIMEOUT):
         """The first signal for which wanted(member, *arguments) is true, of those not taken yet; it is taken."""

@@ -197,6 +197,57 @@ static int serve_socket(bgt_instance *instance)
         return n;
 }
 
+/* "ID PATH": connects there, and hands the socket over for the task of this run. */
+static int hand_over(bgt_instance *instance, char *argument)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char *path = strchr(argument, ' ');
+        int fd, r;
+
+        if (!path)
+                return -EINVAL;
+        *path++ = '\0';
+        snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+                return -errno;
+        r = bgt_registration_transfer_socket(bgt_instance_task(instance), argument, fd, 0);
+        /* It is closed here if it was taken over. */
+        if (r < 0)
+                close(fd);
+        else if (fcntl(fd, F_GETFD) >= 0)
+                return -EEXIST;
+        return r;
+}
+
+/* Answers what has come to a socket that was handed over, and hands it over again: how many bytes that were. */
+static int answer_socket(bgt_instance *instance, const char *id)
+{
+        int fd = bgt_instance_take_transferred_socket(instance, id), r;
+        char text[64];
+        ssize_t n;
+
+        if (fd < 0)
+                return fd;
+        n = recv(fd, text, sizeof text, 0);
+        if (n > 0)
+                (void)send(fd, "hello", 5, MSG_NOSIGNAL);
+        r = bgt_registration_transfer_socket(bgt_instance_task(instance), id, fd, 0);
+        return r < 0 ? r : (int)n;
+}
+
+static int count_sockets(bgt_instance *instance)
+{
+        char **ids;
+        size_t n;
+        int r = bgt_registration_list_sockets(bgt_instance_task(instance), &ids, &n);
+
+        if (r < 0)
+                return r;
+        bgt_groups_free(ids, n);
+        return (int)n;
+}
+
 static int finish(Object *object, const char *argument)
 {
         char *end;
@@ -209,7 +260,7 @@ static int finish(Object *object, const char *argument)
 }
 
 /* What does not end the run. The answer is its result. */
-static int obey(bgt_instance *instance, Object *object, const char *command, const char *argument)
+static int obey(bgt_instance *instance, Object *object, const char *command, char *argument)
 {
         if (strcmp(command, "progress") == 0)
                 bgt_instance_set_progress(instance, (uint32_t)strtoul(argument, NULL, 10));
@@ -238,6 +289,12 @@ static int obey(bgt_instance *instance, Object *object, const char *command, con
                 return try_open(argument, O_WRONLY);
         else if (strcmp(command, "connect") == 0)
                 return try_connect(argument);
+        else if (strcmp(command, "hand-over") == 0)
+                return hand_over(instance, argument);
+        else if (strcmp(command, "answer") == 0)
+                return answer_socket(instance, argument);
+        else if (strcmp(command, "sockets") == 0)
+                return count_sockets(instance);
         else if (strcmp(command, "serve") == 0)
                 return serve_socket(instance);
         else if (strcmp(command, "take") == 0)
