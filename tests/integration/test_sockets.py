@@ -281,10 +281,12 @@ class Hostile(Listening):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for _ in range(times(1000)):
                 sender.sendto(b'x', ('127.0.0.1', udp))
-            self.assertLessEqual(len(self.broker.runs()), 2)
-            self.settled()
-        for client in clients:
-            self.assertEqual(client.recv(100), HELLO)
+            for client in clients:
+                while not client_is_served(client):
+                    self.assertLessEqual(len(self.broker.runs()), 2)
+                    talk = self.package.next_talk()
+                    talk.ask('serve')
+                    talk.end()
 
     def test_a_peer_that_resets_its_connection_does_not_harm_the_next(self):
         port = free_port()
