@@ -8,21 +8,23 @@
 static const char help[] =
         "Usage: bgtask export [TASK]...\n"
         "Write registrations as JSON that 'bgtask import' reads on another machine: all\n"
-        "of them, those of --package, or the named ones. What is pending, the history\n"
-        "and the packages' files are not in it.\n"
+        "of them, those of --package, or the named ones. What is pending, the history,\n"
+        "the packages' files and a pause of a whole package are not in it.\n"
         "\n"
         "Examples:\n"
         "  bgtask export >tasks.json\n"
         "  bgtask export Sync | ssh other bgtask import -\n";
 
 /* Of a row of the list: what a task is, not what it is doing. */
-static json_t *definition(const bgt_record *row)
+static json_t *definition(const bgt_record *row, json_t *paused)
 {
         static const char *const state[] = { "task", "registered", "state", "package-paused-since", "pending", "live",
                                              "next-trigger", "next-earliest", "next-latest", "last-fired",
                                              "endpoint" };
         json_t *json = json_of_record(row);
 
+        if (bgt_record_uint(row, "package-paused-since", 0) > 0)
+                json_object_set_new(paused, bgt_record_string(row, "package"), json_true());
         for (size_t i = 0; i < ELEMENTSOF(state); i++)
                 json_object_del(json, state[i]);
         if (!bgt_record_bool(row, "paused", false))
@@ -32,7 +34,7 @@ static json_t *definition(const bgt_record *row)
         return json;
 }
 
-static int add_listed(Cli *cli, json_t *tasks)
+static int add_listed(Cli *cli, json_t *tasks, json_t *paused)
 {
         const bgt_record *row;
         bgt_list *list = NULL;
@@ -40,18 +42,18 @@ static int add_listed(Cli *cli, json_t *tasks)
 
         r = bgt_list_tasks(cli->bgt, cli->package ? cli->package : "*", NULL, NULL, &list);
         while (r >= 0 && (r = bgt_list_next(list, &row)) > 0)
-                json_array_append_new(tasks, definition(row));
+                json_array_append_new(tasks, definition(row, paused));
         bgt_list_free(list);
         return r < 0 ? cli_complain() : EXIT_OK;
 }
 
-static int add_named(Cli *cli, const char *name, json_t *tasks)
+static int add_named(Cli *cli, const char *name, json_t *tasks, json_t *paused)
 {
         bgt_record *task = NULL;
         int status = cli_find_task(cli, name, &task);
 
         if (status == EXIT_OK)
-                json_array_append_new(tasks, definition(task));
+                json_array_append_new(tasks, definition(task, paused));
         bgt_record_unref(task);
         return status;
 }
@@ -82,9 +84,20 @@ static int add_packages(Cli *cli, const json_t *tasks, json_t *packages)
         return r < 0 ? cli_complain() : EXIT_OK;
 }
 
+/* Whoever imports a task need not want all the others of its package to be held. */
+static void warn_about_pauses(json_t *paused)
+{
+        const char *package;
+        json_t *value;
+
+        json_object_foreach(paused, package, value)
+                fprintf(stderr, "bgtask: %s is paused here, which is not exported: "
+                                "'bgtask pause --package %s' does it there\n", package, package);
+}
+
 static int export(Cli *cli, char *const *names, int n_names)
 {
-        json_t *tasks = json_array(), *packages = json_array(), *document;
+        json_t *tasks = json_array(), *packages = json_array(), *document, *paused = json_object();
         int status = EXIT_OK;
 
         document = json_pack("{s:i, s:s, s:o, s:o}", "bgtask-export", EXPORT_FORMAT, "version", BGTASK_VERSION,
@@ -92,9 +105,9 @@ static int export(Cli *cli, char *const *names, int n_names)
         if (!document)
                 return cli_out_of_memory();
         for (int i = 0; i < n_names && status == EXIT_OK; i++)
-                status = add_named(cli, names[i], tasks);
+                status = add_named(cli, names[i], tasks, paused);
         if (n_names == 0)
-                status = add_listed(cli, tasks);
+                status = add_listed(cli, tasks, paused);
         if (status == EXIT_OK)
                 status = add_packages(cli, tasks, packages);
         if (status == EXIT_OK) {
@@ -102,6 +115,9 @@ static int export(Cli *cli, char *const *names, int n_names)
                         status = cli_out_of_memory();
                 putchar('\n');
         }
+        if (status == EXIT_OK)
+                warn_about_pauses(paused);
+        json_decref(paused);
         json_decref(document);
         return status;
 }

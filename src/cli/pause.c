@@ -62,15 +62,19 @@ static int pause_named(Cli *cli, const char *name, bool paused)
 int cli_pause(Cli *cli, const Verb *verb, int argc, char *argv[], bool paused)
 {
         int r = cli_parse(cli, verb, argc, argv, NULL, 0), status;
+        const char *package = NULL;
 
         if (r < 0)
                 return CLI_RETURN(r);
         if (argc - r > 1 || (argc == r && !cli->package))
                 return cli_usage(verb, "name one task, or a package");
+        /* A label that has no task any more is paused, and nothing that could be connected for. */
+        if (argc == r)
+                package = TAKE_PTR(cli->package);
         status = cli_connect(cli, 0);
         if (status != EXIT_OK)
                 return status;
-        return argc == r ? pause_package(cli, cli->package, paused) : pause_named(cli, argv[r], paused);
+        return package ? pause_package(cli, package, paused) : pause_named(cli, argv[r], paused);
 }
 
 static int run(Cli *cli, const Verb *verb, int argc, char *argv[])

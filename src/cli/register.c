@@ -7,6 +7,7 @@
 #include "base/rows.h"
 #include "base/terms.h"
 #include "cli/combine.h"
+#include "cli/task-row.h"
 
 static const char help[] =
         "Usage: bgtask register [OPTION]... NAME\n"
@@ -326,13 +327,13 @@ static int report(Cli *cli, const char *name, bgt_registration *task, const char
 {
         bgt_record *record = NULL;
 
-        if (!cli->json) {
+        if (!cli->json)
                 printf("%s %s, id %s\n", what, name, bgt_registration_id(task));
-                return EXIT_OK;
-        }
         if (bgt_task_get(cli->bgt, bgt_registration_id(task), &record) < 0)
                 return cli_complain();
-        json_print_record(record);
+        if (cli->json)
+                json_print_record(record);
+        cli_warn_about_pause(record);
         bgt_record_unref(record);
         return EXIT_OK;
 }

@@ -392,6 +392,15 @@ int task_options_apply(const Cli *cli, const Verb *verb, TaskOptions *o, bgt_rec
         return cli_check_combination(cli, verb, &shape);
 }
 
+void cli_warn_about_pause(const bgt_record *task)
+{
+        const char *package = bgt_record_string(task, "package");
+
+        if (package && bgt_record_uint(task, "package-paused-since", 0) > 0)
+                fprintf(stderr, "bgtask: %s is paused: nothing of it runs until 'bgtask resume --package %s'\n",
+                        package, package);
+}
+
 int task_row_report(Cli *cli, const char *done, const char *task)
 {
         bgt_record *record = NULL;
@@ -402,6 +411,7 @@ int task_row_report(Cli *cli, const char *done, const char *task)
                 json_print_record(record);
         else
                 printf("%s %s, id %s\n", done, bgt_record_string(record, "name"), task);
+        cli_warn_about_pause(record);
         bgt_record_unref(record);
         return EXIT_OK;
 }

@@ -113,5 +113,7 @@ bool task_options_have_trigger(const TaskOptions *o);
 int task_options_apply(const Cli *cli, const Verb *verb, TaskOptions *o, bgt_record *row);
 /* Copies all values of a record that a registration can have. Negative errno. */
 int task_row_copy(const bgt_record *from, bgt_record *to);
+/* Says that a task that was just registered is held by the pause of its package or label, which may be an old one. */
+void cli_warn_about_pause(const bgt_record *task);
 /* Prints the task, or says in one line what was done to it. */
 int task_row_report(Cli *cli, const char *done, const char *task);

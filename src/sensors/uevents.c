@@ -11,8 +11,11 @@
 
 /* The kernel puts 2 KiB into one event, udev what its rules have found out. */
 #define EVENT_MAX 16384
-#define GROUP_KERNEL 1
-#define GROUP_UDEV 2
+/* Numbers of groups, and their bits. */
+#define KERNEL 1
+#define UDEV 2
+#define GROUP_KERNEL (1u << (KERNEL - 1))
+#define GROUP_UDEV (1u << (UDEV - 1))
 #define UDEV_RUNS "/run/udev/control"
 #define RECEIVE_MAX 64
 /* So much of a storm waits while the broker is busy; the kernel takes the memory only then. Twice this is charged. */
@@ -26,7 +29,8 @@ struct Uevents {
         LoopSource source;
         int fd;
         const char *subsystem;
-        bool of_udev;
+        bool of_udev;       /* what the kernel says is not heard */
+        bool may_be_of_udev; /* who else says something is asked for */
         UeventsHappened happened;
         void *userdata;
 };
@@ -66,14 +70,25 @@ static void take_event(Uevents *uevents, const char *text, size_t n)
                 uevents->happened(&event, uevents->userdata);
 }
 
+/* udev has been started after us: from now on it tells what the kernel does, which is not to be told twice. */
+static void change_to_udev(Uevents *uevents)
+{
+        const int group = KERNEL;
+
+        uevents->of_udev = true;
+        (void)setsockopt(uevents->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof group);
+}
+
 /* Anybody may write to these groups in the hope that we believe it: the kernel has no port, and udev is root. */
 static bool is_trusted(const Uevents *uevents, const struct sockaddr_nl *from, struct msghdr *message)
 {
         struct cmsghdr *cmsg = CMSG_FIRSTHDR(message);
         struct ucred sender;
 
-        if (!uevents->of_udev)
-                return from->nl_pid == 0;
+        if (from->nl_pid == 0)
+                return !uevents->of_udev;
+        if (!uevents->may_be_of_udev || !(from->nl_groups & GROUP_UDEV))
+                return false;
         if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
                 return false;
         memcpy(&sender, CMSG_DATA(cmsg), sizeof sender);
@@ -90,8 +105,8 @@ static void on_readable(LoopSource *source, uint32_t events, void *userdata)
                 _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
                 struct iovec part = { text, sizeof text - 1 };
                 struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part,
-                                          .msg_iovlen = 1, .msg_control = uevents->of_udev ? control : NULL,
-                                          .msg_controllen = uevents->of_udev ? sizeof control : 0 };
+                                          .msg_iovlen = 1, .msg_control = uevents->may_be_of_udev ? control : NULL,
+                                          .msg_controllen = uevents->may_be_of_udev ? sizeof control : 0 };
                 ssize_t n = recvmsg(uevents->fd, &message, 0);
 
                 if (n < 0 && errno == EINTR)
@@ -105,6 +120,8 @@ static void on_readable(LoopSource *source, uint32_t events, void *userdata)
                 text[n] = '\0';
                 if (!is_trusted(uevents, &from, &message))
                         continue;
+                if (from.nl_pid != 0 && !uevents->of_udev)
+                        change_to_udev(uevents);
                 if (message.msg_flags & MSG_TRUNC)
                         uevents->happened(NULL, uevents->userdata);
                 else
@@ -131,13 +148,13 @@ int uevents_new(Loop *loop, const char *subsystem, UeventsHappened happened, voi
         if (!uevents)
                 return -ENOMEM;
         *uevents = (Uevents){ .loop = loop, .source = LOOP_SOURCE_INIT, .fd = -1, .subsystem = subsystem,
-                              .happened = happened, .userdata = userdata,
+                              .happened = happened, .userdata = userdata, .may_be_of_udev = !subsystem,
                               .of_udev = !subsystem && access(UDEV_RUNS, F_OK) == 0 };
-        if (uevents->of_udev)
-                address.nl_groups = GROUP_UDEV;
+        if (uevents->may_be_of_udev)
+                address.nl_groups = uevents->of_udev ? GROUP_UDEV : GROUP_KERNEL | GROUP_UDEV;
         uevents->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
         if (uevents->fd < 0 ||
-            (uevents->of_udev && setsockopt(uevents->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) ||
+            (uevents->may_be_of_udev && setsockopt(uevents->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) ||
             bind(uevents->fd, (const struct sockaddr *)&address, sizeof address) < 0)
                 return -errno;
         enlarge_buffer(uevents->fd);

@@ -20,7 +20,10 @@ typedef struct Uevent {
 /* Called from the loop; event NULL: events were lost, and everything may have changed. */
 typedef void (*UeventsHappened)(const Uevent *event, void *userdata);
 
-/* subsystem: only its events, as the kernel tells them; it is static. NULL: all, from udev where it runs. */
+/*
+ * subsystem: only its events, as the kernel tells them; it is static. NULL: all, from udev where
+ * it runs, and as soon as it does.
+ */
 int uevents_new(Loop *loop, const char *subsystem, UeventsHappened happened, void *userdata, Uevents **ret_uevents);
 Uevents *uevents_free(Uevents *uevents);
 DEFINE_CLEANUP(Uevents *, uevents_free);

@@ -111,6 +111,25 @@ class Kernel(Devices):
         self.assertEqual(told, names)
         self.assertLess(len(self.broker.history(task)), 10)
 
+    def udev_says(self, path, number):
+        """As udev writes it: a header of 40 bytes, and then the properties."""
+        script = ('import socket, struct; s = socket.socket(16, 3, 15); s.bind((0, 0));'
+                  f"p = b'ACTION=add\\0DEVPATH={path}\\0SUBSYSTEM=net\\0SEQNUM={number}\\0';"
+                  "h = b'libudev\\0' + struct.pack('=8I', 0, 40, 40, len(p), 0, 0, 0, 0);"
+                  's.sendto(h + p, (0, 2))')
+        self.inside('/usr/bin/python3', '-c', script)
+
+    def test_when_udev_is_started_later_it_is_what_is_heard_and_nothing_is_told_twice(self):
+        self.watch('SUBSYSTEM=net', 'INTERFACE=up0', name='kernel')
+        self.ip('link add up0 type veth peer name other0')
+        self.assertEqual(self.happened(), [('add', '/sys/devices/virtual/net/up0', '')])
+        self.watch('SUBSYSTEM=net', name='udev')
+        self.udev_says('/devices/first', 10**9)
+        self.assertEqual(self.happened(), [('add', '/sys/devices/first', '')])
+        self.ip('link add up1 type veth peer name other1')
+        self.udev_says('/devices/second', 10**9 + 1)
+        self.assertEqual(self.happened(), [('add', '/sys/devices/second', '')])
+
     def test_what_another_user_writes_to_the_group_is_not_believed(self):
         self.watch('SUBSYSTEM=net')
         script = ('import socket; s = socket.socket(16, 3, 15); s.bind((0, 0));'

@@ -71,6 +71,25 @@ class Hold(Case):
         self.assertEqual(self.broker.next_end()['outcome'], 'completed')
         self.assertNotIn('package-paused-since', self.ok('show', '--json', 'ok').json)
 
+    def test_the_pause_of_a_label_outlives_its_last_task_and_whoever_adds_one_is_told(self):
+        self.ok('add', '--package', 'nightly', '--every', '1h', 'a', '--', 'true')
+        self.ok('pause', '--package', 'nightly')
+        done = self.broker.bgtask('export')
+        self.assertEqual(done.status, 0)
+        self.assertIn('nightly is paused here, which is not exported', done.err)
+        self.ok('rm', 'a')
+        for verb in (('add', 'a'), ('edit', 'a')):
+            done = self.broker.bgtask(verb[0], '--package', 'nightly', '--every', '2h', verb[1], '--', 'true')
+            self.assertEqual(done.status, 0)
+            self.assertIn("nightly is paused: nothing of it runs until 'bgtask resume --package nightly'", done.err)
+        self.ok('rm', 'a')
+        self.ok('resume', '--package', 'nightly')
+        self.ok('add', '--package', 'nightly', '--every', '1h', 'a', '--', 'true')
+        self.assertEqual(self.broker.bgtask('export').err, '')
+        self.ok('pause', '--package', self.package.family)
+        done = self.broker.bgtask('register', '--package', self.package.family, '--every', '1h', 'b')
+        self.assertIn(f'{self.package.family} is paused', done.err)
+
     def test_a_label_of_commands_is_paused_and_a_name_that_is_none_is_told(self):
         self.ok('add', '--package', 'nightly', '--every', '1h', 'a', '--', 'true')
         self.ok('add', '--package', 'nightly', '--every', '1h', 'nightly', '--', 'true')

@@ -148,12 +148,22 @@ static int run_tests(const Options *o)
         return r;
 }
 
-static int usage(const char *program)
+static int usage(const char *program, FILE *f)
 {
-        fprintf(stderr,
+        fprintf(f,
                 "usage: %s [--seeds FROM-TO | --seed N] [--steps N] [--until STEP] [--verbose] [--shrink]\n"
-                "       %*s [--first] [--coverage] [--test]\n", program, (int)strlen(program), "");
-        return EXIT_FAILURE;
+                "       %*s [--first] [--coverage] [--test]\n"
+                "  --seeds FROM-TO  plays these (default: 0-1000)\n"
+                "  --seed N         plays one\n"
+                "  --steps N        so many operations of each (default: 200)\n"
+                "  --until STEP     stops after this one\n"
+                "  --verbose        a line for each event and effect\n"
+                "  --shrink         leaves out every step that the failure does not need\n"
+                "  --first          stops at the first seed that fails\n"
+                "  --coverage       which cells of state x event were visited\n"
+                "  --test           TAP: 10,000 seeds, times BGTASK_TEST_SCALE\n"
+                "tests/sim/README.md says how it judges.\n", program, (int)strlen(program), "");
+        return f == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static bool parse_option(Options *o, int c, const char *arg)
@@ -194,6 +204,7 @@ int main(int argc, char *argv[])
                 { "verbose", no_argument, NULL, 'v' }, { "shrink", no_argument, NULL, 'k' },
                 { "first", no_argument, NULL, 'f' },
                 { "coverage", no_argument, NULL, 'c' }, { "test", no_argument, NULL, 't' },
+                { "help", no_argument, NULL, 'h' },
                 { 0 }
         };
         Options o = { .from = 0, .to = 1000, .steps = 200, .until = UINT32_MAX, .program = argv[0] };
@@ -202,7 +213,7 @@ int main(int argc, char *argv[])
 
         while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
                 if (!parse_option(&o, c, optarg))
-                        return usage(argv[0]);
+                        return usage(argv[0], c == 'h' ? stdout : stderr);
         if (o.test)
                 return run_tests(&o);
         failures = play_range(&o, o.from, 1, o.to);
