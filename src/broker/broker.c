@@ -425,11 +425,14 @@ int broker_new(const BrokerOptions *options, Broker **ret_broker)
         list_init(&broker->advances);
         list_init(&broker->sensor_questions);
         list_init(&broker->zones);
+        broker->memory_watch = DELAY_INIT;
         r = loop_init(&broker->loop);
         if (r >= 0)
                 r = load_config(broker);
         if (r >= 0)
                 r = broker_write_init(broker);
+        if (r >= 0)
+                r = broker_memory_open(broker);
         if (r >= 0)
                 r = paths_init(&broker->paths, &options->paths);
         if (r >= 0)
@@ -484,6 +487,7 @@ Broker *broker_free(Broker *broker)
         broker_failures_free(broker);
         bus_free(broker->bus);
         broker_write_done(broker);
+        delay_done(&broker->memory_watch);
         launcher_free(broker->launcher);
         loop_remove(&broker->loop, &broker->store_source);
         store_free(broker->store);

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "base/delay.h"
 #include "broker/clock.h"
 #include "broker/config.h"
 #include "broker/journal.h"
@@ -74,6 +75,8 @@ struct Server {
         bool ended;             /* its process has */
         bool told_gone;         /* the engine knows that it has gone */
         bool told_to_exit;
+        bool over_memory;       /* when it was looked at last */
+        bool revoke;            /* its runs are about to be canceled for that */
         bool released;          /* the engine does not refer to it any more */
         bool free_later;
         Process *process;       /* NULL: not spawned, or not ours to watch */
@@ -137,6 +140,7 @@ struct Broker {
         ListNode packages;
         Found *found;
         ListNode servers;
+        Delay memory_watch;     /* the next look at those whose memory is limited */
         ListNode wine_hosts;
         ListNode batches;       /* of RegisterBatch calls that are not answered yet */
         uint64_t last_batch;
@@ -304,6 +308,13 @@ enum {
         KIND_GO,
         KIND_LOG,
 };
+
+/* memory.c */
+int broker_memory_open(Broker *broker);
+/* A server was started: if its memory is limited, it is looked at from now on. */
+void broker_memory_watch(Broker *broker, const Process *process);
+/* The process of a server has ended: if that is for its memory, its runs are canceled for that reason. */
+void broker_memory_ended(Server *server);
 
 /* serve.c: requests of servers */
 void serve_set_handlers(BusHandlers *handlers);

@@ -164,6 +164,7 @@ static int start(Server *server, const Package *package, Uuid command)
                 r = spawn(broker, server, package);
         if (r < 0)
                 return r;
+        broker_memory_watch(broker, server->process);
         fd = process_take_fd(server->process);
         r = bus_add_server(broker->bus, fd, confined ? server->package : NULL, server, &server->peer);
         if (r < 0) {
@@ -272,6 +273,7 @@ void broker_server_process_ended(Process *process, const ProcessResult *result, 
         }
         server->ended = true;
         broker_wine_ended(server);
+        broker_memory_ended(server);
         feed_gone(server, result);
         if (server->released)
                 broker_server_free(server);

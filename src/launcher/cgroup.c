@@ -97,6 +97,8 @@ static unsigned set_limits(CgroupRoot *root, int fd, const LaunchLimits *limits)
                 snprintf(text, sizeof text, "%" PRIu64, limits->memory_bytes);
                 if (write_at(fd, "memory.max", text) >= 0)
                         enforced |= LIMIT_MEMORY;
+                /* What is left of a tree that has lost a part of itself is of no use. */
+                (void)write_at(fd, "memory.oom.group", "1");
         }
         if (limits->cpu_percent && has_controller(root, LIMIT_CPU, "+cpu")) {
                 snprintf(text, sizeof text, "%" PRIu64 " 100000", (uint64_t)limits->cpu_percent * 1000);
@@ -116,6 +118,21 @@ void cgroup_lift_limits(int cgroup_fd)
         (void)write_at(cgroup_fd, "memory.max", "max");
         (void)write_at(cgroup_fd, "cpu.max", "max");
         (void)write_at(cgroup_fd, "pids.max", "max");
+}
+
+bool cgroup_ran_out_of_memory(int cgroup_fd)
+{
+        _cleanup_(closep) int fd = openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+        char text[512];
+        const char *kills;
+        ssize_t n;
+
+        n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        if (n <= 0)
+                return false;
+        text[n] = '\0';
+        kills = strstr(text, "oom_kill ");
+        return kills && strtoull(kills + strlen("oom_kill "), NULL, 10) > 0;
 }
 
 int cgroup_open(CgroupRoot *root, const char *id, int *ret_fd)

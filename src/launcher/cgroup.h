@@ -41,6 +41,8 @@ void cgroup_remove(CgroupRoot *root, const char *id);
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata);
 
 void cgroup_lift_limits(int cgroup_fd);
+/* True if the kernel has killed one of them for the limit of memory. */
+bool cgroup_ran_out_of_memory(int cgroup_fd);
 
 /* All processes in it and below. The caller frees the array. */
 int cgroup_list(int cgroup_fd, pid_t **ret_pids, size_t *ret_n_pids);

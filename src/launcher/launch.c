@@ -140,6 +140,7 @@ static void plan_limits(Process *process, const LaunchLimits *limits, SpawnPlan 
                 process->limits_data = true;
                 enforced |= LIMIT_MEMORY;
         }
+        process->memory_max = limits->memory_bytes;
         process->unenforced = wanted & ~enforced;
         plan->low_priority = process->low_priority = limits->low_priority;
 }

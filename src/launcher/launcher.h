@@ -85,8 +85,8 @@ typedef struct LauncherStatus {
 
 /*
  * Limits; 0 is no limit. Soft where rlimits carry them. Without a cgroup with the controller in question memory
- * becomes RLIMIT_DATA of each process, and cpu_percent and tasks are not enforced: process_unenforced_limits() says
- * so.
+ * becomes RLIMIT_DATA of each process, and whether the tree is over it can be asked (process_is_over_memory());
+ * cpu_percent and tasks are not enforced: process_unenforced_limits() says so.
  */
 typedef struct LaunchLimits {
         uint64_t memory_bytes; /* of the whole tree */
@@ -239,6 +239,15 @@ const ProcessResult *process_result(const Process *process);
 int process_take_fd(Process *process);
 /* LimitMask bits of the limits that were asked for and that nothing enforces here. */
 unsigned process_unenforced_limits(const Process *process);
+
+/* True if LaunchLimits limited the memory of its tree; not known of one that was adopted. */
+bool process_has_memory_limit(const Process *process);
+/*
+ * Whether it went over that limit: with a cgroup, if the kernel has killed one of its tree for it; without one, if the
+ * anonymous memory of its tree is more than it at this moment, which takes a look at all processes. Works after the
+ * end, too.
+ */
+bool process_is_over_memory(Process *process);
 
 /* True if we or an earlier broker launched it and it was not released. Others are never signalled. */
 bool process_is_launched(const Process *process);

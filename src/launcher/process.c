@@ -224,6 +224,7 @@ void process_release(Process *process)
                 return;
         process->is_launched = false;
         process->unenforced = 0;
+        process->memory_max = 0;
         loop_drop_job(&process->polite_job);
         if (process->cgroup_fd >= 0)
                 cgroup_lift_limits(process->cgroup_fd);

@@ -89,6 +89,22 @@ int proc_read_tracer(pid_t pid, pid_t *ret_tracer)
         return 0;
 }
 
+int proc_read_memory(pid_t pid, uint64_t *ret_bytes)
+{
+        char text[4096];
+        const char *value;
+        int r;
+
+        r = read_proc_file(pid, "status", text, sizeof text);
+        if (r < 0)
+                return r;
+        value = find_status(text, "\nRssAnon:");
+        if (!value)
+                return -ENODATA;
+        *ret_bytes = strtoull(value, NULL, 10) * 1024;
+        return 0;
+}
+
 /* The pids of a process, from our namespace to its own: it is the first of its own if that is another one, and 1. */
 static bool is_first_of_namespace(const char *pids)
 {

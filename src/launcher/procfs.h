@@ -23,6 +23,9 @@ int proc_parse_stat(const char *text, ProcStat *ret_stat);
 /* The pid of the tracer, 0 if there is none. -ESRCH. */
 int proc_read_tracer(pid_t pid, pid_t *ret_tracer);
 
+/* The anonymous memory that it has now. -ESRCH; -ENODATA: it has none, or the kernel does not say. */
+int proc_read_memory(pid_t pid, uint64_t *ret_bytes);
+
 /*
  * Whether the kernel drops this signal for it: the first process of a PID namespace gets only those that it handles,
  * and SIGKILL and SIGSTOP. -ESRCH.

@@ -282,3 +282,28 @@ int process_signal_tree(Process *process, int signal)
         free(members.list);
         return r < 0 && n == 0 ? r : n;
 }
+
+bool process_has_memory_limit(const Process *process)
+{
+        return process->memory_max > 0;
+}
+
+bool process_is_over_memory(Process *process)
+{
+        Members members = { 0 };
+        uint64_t sum = 0, bytes;
+
+        if (process->memory_max == 0)
+                return false;
+        /* Else the kernel would have kept it below. */
+        if (process->limits_data && process->ended)
+                return false;
+        if (!process->limits_data)
+                return process->cgroup_fd >= 0 && cgroup_ran_out_of_memory(process->cgroup_fd);
+        if ((process->cgroup_fd >= 0 ? look_at_cgroup : look_at_proc)(process, &members) > 0)
+                for (size_t i = 0; i < members.n; i++)
+                        if (proc_read_memory(members.list[i].pid, &bytes) >= 0)
+                                sum += bytes;
+        free(members.list);
+        return sum > process->memory_max;
+}

@@ -200,6 +200,19 @@ class Environment(Commands):
         alone = 'no cgroups' in self.broker.status()['process-control']
         self.assertEqual(data, str(100 << 10) if alone else 'unlimited')
 
+    @unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
+    def test_a_tree_that_goes_over_its_memory_is_canceled_for_that(self):
+        hog = 'python3 -c "import signal; held = b\'x\' * (50 << 20); signal.pause()"'
+        task = self.add('--custom', 'x', '--memory', '70M', command=['sh', '-c', f'{hog} & {hog} & wait'])
+        self.assert_outcome(self.broker.outcome(task), 'canceled', reason='ResourceRevocation')
+
+    @unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
+    def test_a_tree_that_keeps_below_its_memory_is_left_alone(self):
+        hog = 'python3 -c "held = b\'x\' * (20 << 20); input()" <&3'
+        task = self.add('--custom', 'x', '--memory', '150M', name='small',
+                        command=['sh', '-c', f'exec 3</dev/null; {hog} & {hog} & wait'])
+        self.assert_outcome(self.broker.outcome(task), 'completed')
+
     def test_arguments_arrive_as_they_were_given(self):
         words = ['', ' ', 'a b', '$HOME', '\\n', "it's", '"', 'two\nlines', '--json', 'ä']
         task = self.add('--custom', 'x', command=['printf', '<%s>\\n', *words])
