@@ -143,27 +143,36 @@ static __attribute__((destructor)) void end(void)
         delay("exit");
 }
 
-/* A function of this name and type whose body is what follows; real is the one that it stands before. */
-#define BEFORE(type, name, parameters, arguments)                                                                     \
-        __attribute__((visibility("default"))) type name parameters                                                   \
-        {                                                                                                             \
-                static type(*real) parameters;                                                                        \
+/*
+ * A function of this name and type whose body is what follows; real is the one that it stands before. It is looked up
+ * at the start: the child of a fork must not wait for a lock that a thread had that is not there any more.
+ */
+#define STAND_BEFORE(type, name, parameters)                                                                          \
+        static type(*real_##name) parameters;                                                                         \
                                                                                                                       \
-                if (!real)                                                                                            \
-                        real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                           \
+        static __attribute__((constructor)) void find_##name(void)                                                    \
+        {                                                                                                             \
+                if (!real_##name)                                                                                     \
+                        real_##name = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                    \
+        }                                                                                                             \
+                                                                                                                      \
+        __attribute__((visibility("default"))) type name parameters
+
+#define BEFORE(type, name, parameters, arguments)                                                                     \
+        STAND_BEFORE(type, name, parameters)                                                                          \
+        {                                                                                                             \
+                find_##name();                                                                                        \
                 delay(#name);                                                                                         \
-                return real arguments;                                                                                \
+                return real_##name arguments;                                                                         \
         }
 
 #define AFTER(type, name, parameters, arguments)                                                                      \
-        __attribute__((visibility("default"))) type name parameters                                                   \
+        STAND_BEFORE(type, name, parameters)                                                                          \
         {                                                                                                             \
-                static type(*real) parameters;                                                                        \
                 type r;                                                                                               \
                                                                                                                       \
-                if (!real)                                                                                            \
-                        real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                           \
-                r = real arguments;                                                                                   \
+                find_##name();                                                                                        \
+                r = real_##name arguments;                                                                            \
                 delay(#name);                                                                                         \
                 return r;                                                                                             \
         }
