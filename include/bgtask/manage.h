@@ -215,6 +215,11 @@ int bgt_shutdown(bgt *b, int reason);
 int bgt_test_clock_advance(bgt *b, uint64_t usec);
 int bgt_test_clock_suspend(bgt *b, uint64_t usec);
 int bgt_test_clock_step(bgt *b, int64_t usec);
+/*
+ * How long, in real time, advance and suspend wait at each stop on their way for a process that has something to do:
+ * 30 s unless this is called. 0: for nobody, which brings a server that hangs past its limits.
+ */
+int bgt_test_clock_set_patience(bgt *b, uint64_t usec);
 int bgt_test_clock_get(bgt *b, uint64_t *ret_boot_usec, uint64_t *ret_mono_usec, uint64_t *ret_real_usec);
 /*
  * condition as SystemConditionType spells it ("InternetAvailable"); level: "true", "false" or

@@ -310,7 +310,7 @@ static int open_bus(Broker *broker)
         control_set_handlers(&broker->bus_handlers);
         serve_set_handlers(&broker->bus_handlers);
         show_set_handlers(&broker->bus_handlers);
-        test_clock_set_handlers(&broker->bus_handlers);
+        test_clock_init(broker, &broker->bus_handlers);
         confine_set_handlers(&broker->bus_handlers);
         r = bus_new(&broker->loop, &config, &broker->bus);
         if (r < 0)

@@ -148,6 +148,7 @@ struct Broker {
         uint64_t last_begun;    /* commit that the store was given */
         uint64_t last_answered; /* commit whose end the engine knows */
         ListNode advances;      /* test clock: callers of Advance that wait */
+        uint64_t patience_usec; /* test clock: for processes, at each stop of theirs */
         Buffer imported;        /* variables for servers and commands */
         uint8_t cookie_key[32];
         uint64_t started_real_usec;
@@ -408,7 +409,7 @@ bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_re
 void on_list_sensors(Call *call, void *userdata);
 
 /* test-clock.c */
-void test_clock_set_handlers(BusHandlers *handlers);
+void test_clock_init(Broker *broker, BusHandlers *handlers);
 /* Goes on with an Advance that waited for runs to start. */
 void test_clock_continue(Broker *broker);
 /* How long the loop may wait before that is to be called again; -1: for ever. */

@@ -3,7 +3,7 @@
 /*
  * A clock that others move. Advance stops at each wake-up on the way and lets what became due start before it goes on:
  * the processes live in real time, and must not see an hour pass while they register their class. It waits for them no
- * longer than PATIENCE, so that what never answers can be advanced past its limits. When it answers, what it has
+ * longer than its patience, so that what never answers can be advanced past its limits. When it answers, what it has
  * brought about is stored.
  */
 
@@ -13,24 +13,15 @@
 
 #include "broker/broker.h"
 
-#define PATIENCE_USEC (5 * USEC_PER_SEC)
+#define PATIENCE_USEC (30 * USEC_PER_SEC)
 
 typedef struct Advance {
         ListNode node;
         uint64_t token;
         uint64_t left_usec;
         bool suspended;
-        bool impatient;         /* has waited as long as it may at this step */
-        uint64_t waiting_since; /* 0: it does not wait */
+        uint64_t stopped_mono_usec; /* when it came to where it is; 0: it was not looked at there yet */
 } Advance;
-
-/* Whether nobody has something to do before time may pass: no process, and at the end of the way not the store. */
-static bool is_settled(Broker *broker, const Advance *advance)
-{
-        EngineCounts counts = engine_get_counts(broker->engine);
-
-        return counts.n_unsettled == 0 && (advance->left_usec > 0 || counts.n_commits == 0);
-}
 
 static uint64_t distance(uint64_t wake, uint64_t now)
 {
@@ -48,28 +39,25 @@ static void step(Broker *broker, Advance *advance)
                 usec = MIN(usec, distance(wake.mono_usec, now.mono_usec));
         clock_advance(broker->clock, usec, advance->suspended);
         advance->left_usec -= usec;
-        advance->impatient = false;
+        advance->stopped_mono_usec = 0;
         tick = broker_event(broker, EVENT_TICK, 0);
         broker_feed(broker, &tick);
         broker_settle(broker);
 }
 
-/* True if it has to be looked at again later. */
+/* Somebody has something to do before time may pass, a process, or at the end of the way the store. */
 static bool must_wait(Broker *broker, Advance *advance)
 {
-        uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
+        uint64_t now = clock_now_usec(CLOCK_MONOTONIC), patience = 0;
+        EngineCounts counts = engine_get_counts(broker->engine);
 
-        if (is_settled(broker, advance) || advance->impatient) {
-                advance->waiting_since = 0;
-                return false;
-        }
-        if (advance->waiting_since == 0)
-                advance->waiting_since = now;
-        if (now - advance->waiting_since < PATIENCE_USEC)
-                return true;
-        advance->impatient = true;
-        advance->waiting_since = 0;
-        return false;
+        if (counts.n_unsettled > 0)
+                patience = broker->patience_usec;
+        if (counts.n_commits > 0 && advance->left_usec == 0)
+                patience = MAX(patience, PATIENCE_USEC);
+        if (advance->stopped_mono_usec == 0)
+                advance->stopped_mono_usec = now;
+        return now - advance->stopped_mono_usec < patience;
 }
 
 /* The machine goes on after a suspend. */
@@ -133,6 +121,14 @@ static void on_step(Call *call, int64_t usec, void *userdata)
         event = broker_event(broker, EVENT_CLOCK_STEPPED, 0);
         broker_feed(broker, &event);
         broker_settle(broker);
+        bus_reply_empty(call);
+}
+
+static void on_set_patience(Call *call, uint64_t usec, void *userdata)
+{
+        Broker *broker = userdata;
+
+        broker->patience_usec = usec;
         bus_reply_empty(call);
 }
 
@@ -213,10 +209,12 @@ static void on_fire(Call *call, Uuid task, uint32_t place, const Buffer *details
         bus_reply_empty(call);
 }
 
-void test_clock_set_handlers(BusHandlers *handlers)
+void test_clock_init(Broker *broker, BusHandlers *handlers)
 {
+        broker->patience_usec = PATIENCE_USEC;
         handlers->clock_advance = on_advance;
         handlers->clock_step = on_step;
+        handlers->clock_set_patience = on_set_patience;
         handlers->clock_get = on_get;
         handlers->set_condition = on_set_condition;
         handlers->fire = on_fire;

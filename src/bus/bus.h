@@ -138,6 +138,7 @@ typedef struct BusHandlers {
         /* TestClock1, served only if the broker runs on the test clock */
         void (*clock_advance)(Call *call, uint64_t usec, bool suspended, void *userdata);
         void (*clock_step)(Call *call, int64_t usec, void *userdata);
+        void (*clock_set_patience)(Call *call, uint64_t usec, void *userdata);
         void (*clock_get)(Call *call, void *userdata);
         void (*set_condition)(Call *call, uint8_t condition, int level, void *userdata);
         /* details: marshalled; entries: the same as a sensor tells it, of those triggers that collect */

@@ -24,6 +24,11 @@ static void on_step(Call *call, Reader *r)
         HANDLERS(call)->clock_step(call, reader_get_int64(r), HANDLERS(call)->userdata);
 }
 
+static void on_set_patience(Call *call, Reader *r)
+{
+        HANDLERS(call)->clock_set_patience(call, reader_get_uint64(r), HANDLERS(call)->userdata);
+}
+
 static void on_get(Call *call, Reader *r)
 {
         HANDLERS(call)->clock_get(call, HANDLERS(call)->userdata);
@@ -129,6 +134,7 @@ static void on_fire(Call *call, Reader *r)
 DEFINE_HANDLER(on_advance);
 DEFINE_HANDLER(on_suspend);
 DEFINE_HANDLER(on_step);
+DEFINE_HANDLER(on_set_patience);
 DEFINE_HANDLER(on_get);
 DEFINE_HANDLER(on_set_condition);
 DEFINE_HANDLER(on_fire);
@@ -137,6 +143,7 @@ const DispatchHandler test_clock_handlers[_TEST_CLOCK1_METHOD_MAX] = {
         [TEST_CLOCK1_METHOD_ADVANCE] = on_advance_call,
         [TEST_CLOCK1_METHOD_SUSPEND] = on_suspend_call,
         [TEST_CLOCK1_METHOD_STEP] = on_step_call,
+        [TEST_CLOCK1_METHOD_SET_PATIENCE] = on_set_patience_call,
         [TEST_CLOCK1_METHOD_GET] = on_get_call,
         [TEST_CLOCK1_METHOD_SET_CONDITION] = on_set_condition_call,
         [TEST_CLOCK1_METHOD_FIRE] = on_fire_call,

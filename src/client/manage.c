@@ -340,6 +340,11 @@ int bgt_test_clock_suspend(bgt *b, uint64_t usec)
         return move_clock(b, TEST_CLOCK1_METHOD_SUSPEND, usec);
 }
 
+int bgt_test_clock_set_patience(bgt *b, uint64_t usec)
+{
+        return move_clock(b, TEST_CLOCK1_METHOD_SET_PATIENCE, usec);
+}
+
 int bgt_test_clock_step(bgt *b, int64_t usec)
 {
         _cleanup_(call_done) Call call;

@@ -84,6 +84,7 @@ static void a_call_goes_to_the_broker_that_comes_after_a_crash(void **state)
 
         assert_int_equal(bgt_test_broker_new(&broker), 0);
         b = bgt_test_broker_connection(broker);
+        assert_int_equal(bgt_test_clock_set_patience(NULL, 10000000), 0);
         assert_int_equal(bgt_test_clock_get(b, &before, NULL, NULL), 0);
         for (int i = 0; i < 5; i++) {
                 assert_int_equal(bgt_test_broker_crash(broker), 0);

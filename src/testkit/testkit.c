@@ -176,6 +176,7 @@ static void remove_packages(bgt_test_broker *broker)
         const bgt_record *row;
         bgt_list *list;
 
+        (void)bgt_test_clock_set_patience(broker->b, 0);
         if (bgt_list_packages(broker->b, &list) < 0)
                 return;
         while (bgt_list_next(list, &row) > 0)

@@ -504,8 +504,14 @@ class Broker:
         self.call('Advance', 't', usec(seconds), interface=CLOCK)
 
     def begin_advance(self, seconds):
-        """The same without waiting for what becomes due; the serial of the call."""
+        """The same without waiting for the answer; the serial of the call."""
         return self.client.send('Advance', 't', usec(seconds), interface=CLOCK)
+
+    def advance_past(self, seconds):
+        """The same past a process that does not do what it has to; nobody is waited for."""
+        self.call('SetPatience', 't', 0, interface=CLOCK)
+        self.advance(seconds)
+        self.call('SetPatience', 't', 30 * SECOND, interface=CLOCK)
 
     def suspend(self, seconds):
         self.call('Suspend', 't', usec(seconds), interface=CLOCK)
@@ -549,6 +555,8 @@ class Broker:
         """Removal cancels what runs and sends every server away."""
         client = Client(str(self.bus))
         with client:
+            if self.test_clock:
+                client.call('SetPatience', 't', 0, interface=CLOCK)
             for family, _ in client.call('ListPackages', 'su', '', 1000)[0]:
                 client.call('RemovePackage', 's', family)
             for task, *_ in client.call('ListTasks', 'ssa{sv}su', '*', '', {}, '', 1000)[0]:

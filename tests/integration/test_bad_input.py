@@ -317,7 +317,7 @@ class Starting(Case):
         self.broker.run(task)
         talk = package.next_talk()
         self.assertIn('starting', self.broker.why(task))
-        self.broker.advance(60.5)
+        self.broker.advance_past(60.5)
         self.assertEqual(talk.hear(), '')
         self.assertIn('did not register', self.broker.why(task)['backing-off'][0])
         self.broker.call('Cancel', 'su', task, 0)

@@ -321,7 +321,7 @@ class Here(CliCase):
         talk = self.package.next_talk()
         self.broker.bgtask('cancel', 'control')
         talk.canceled()
-        self.broker.advance(60)
+        self.broker.advance_past(60)
         self.assertEqual(self.broker.ended(talk.run)['outcome'], 'canceled')
         self.assertIsNone(process.poll())
         talk.end()

@@ -258,7 +258,7 @@ class Ends(Commands):
         self.script.say('trap "" TERM; echo ready >"$0.told"')
         self.script.line()
         self.broker.bgtask('cancel', 'task')
-        self.broker.begin_advance(UNTIL_TERM + UNTIL_KILL)
+        self.broker.advance_past(UNTIL_TERM + UNTIL_KILL)
         self.assert_outcome(self.broker.ended(run), 'canceled', reason='User')
         self.assertTrue(wait_gone(pid))
 

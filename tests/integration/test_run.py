@@ -10,6 +10,7 @@ from bus_client import Client
 from harness import ByHand, CLSID, CLSID_2, Case, MINUTE, Package, Running, SECOND, describe, eventually, kill, \
     processes, times, wait_gone
 
+GRACE = 5  # seconds from Canceled to SIGTERM
 ABORT, USER = 0, 101
 REASONS = ('Abort', 'Terminating', 'LoggingOff', 'ServicingUpdate', 'IdleTask', 'Uninstall', 'ConditionLoss',
            'SystemPolicy', 'QuietHoursEntered', 'ExecutionTimeExceeded', 'ResourceRevocation', 'EnergySaver')
@@ -146,7 +147,7 @@ class Activation(Running):
         eventually(lambda: describe(pid).split()[1] == 'T')
         self.addCleanup(kill, pid)
         run = self.broker.run(task)
-        self.broker.advance(12)
+        self.broker.advance_past(12)
         ended = self.broker.ended(run)
         self.assert_outcome(ended, 'completed', attempts=2)
         self.assertNotEqual(ended['server'], first['server'])
@@ -336,6 +337,34 @@ class Cancelling(Running):
         again.end()
         self.assert_outcome(self.broker.ended(run), 'completed', attempts=2)
 
+    def test_who_became_an_app_is_given_up_and_left_alone(self):
+        task = self.task()
+        run, talk = self.begin(task)
+        self.addCleanup(kill, talk.pid)
+        self.assertEqual(talk.ask('app'), 0)
+        self.broker.call('Cancel', 'su', task, ABORT)
+        self.assertEqual(talk.canceled(), ABORT)
+        self.broker.advance_past(GRACE)
+        self.assert_outcome(self.broker.ended(run), 'canceled', reason='Abort')
+        run, other = self.begin(task)
+        self.assertNotEqual(other.pid, talk.pid, 'its class object is withdrawn')
+        other.end()
+        self.assert_outcome(self.broker.ended(run), 'completed')
+        self.assertEqual(talk.ask('progress 1'), 0, 'it lives')
+        kill(talk.pid)
+
+    def test_what_nobody_launched_is_given_up_and_left_alone(self):
+        server = ByHand(self.broker, self.package)
+        task = self.task('ok')
+        run = self.broker.run(task)
+        server.next_run()
+        self.broker.call('Cancel', 'su', task, ABORT)
+        self.assertEqual(server.client.next_call('Cancel').body[2], ABORT)
+        self.broker.advance_past(GRACE)
+        self.assert_outcome(self.broker.ended(run), 'canceled', reason='Abort')
+        run = self.broker.run(task)
+        self.assertNotEqual(self.broker.ended(run)['server'], server.info['server'])
+
 
 class Stubborn(Running):
     """The ladder, in real time."""
@@ -355,32 +384,6 @@ class Stubborn(Running):
         for pid in (talk.pid, child):
             self.assertTrue(wait_gone(pid, 10), f'{pid} lives')
         self.assertEqual(processes(self.broker.folder), [self.broker.process.pid])
-
-    def test_who_became_an_app_is_given_up_and_left_alone(self):
-        task = self.task()
-        run, talk = self.begin(task)
-        self.addCleanup(kill, talk.pid)
-        self.assertEqual(talk.ask('app'), 0)
-        self.broker.call('Cancel', 'su', task, ABORT)
-        self.assertEqual(talk.canceled(), ABORT)
-        self.assert_outcome(self.broker.ended(run), 'canceled', reason='Abort')
-        run, other = self.begin(task)
-        self.assertNotEqual(other.pid, talk.pid, 'its class object is withdrawn')
-        other.end()
-        self.assert_outcome(self.broker.ended(run), 'completed')
-        self.assertEqual(talk.ask('progress 1'), 0, 'it lives')
-        kill(talk.pid)
-
-    def test_what_nobody_launched_is_given_up_and_left_alone(self):
-        server = ByHand(self.broker, self.package)
-        task = self.task('ok')
-        run = self.broker.run(task)
-        server.next_run()
-        self.broker.call('Cancel', 'su', task, ABORT)
-        self.assertEqual(server.client.next_call('Cancel').body[2], ABORT)
-        self.assert_outcome(self.broker.ended(run), 'canceled', reason='Abort')
-        run = self.broker.run(task)
-        self.assertNotEqual(self.broker.ended(run)['server'], server.info['server'])
 
 
 class Ending(Running):
