@@ -37,6 +37,9 @@ LONG_FACTOR = 10
 TESTS_PER_CPU = 2
 # A sanitizer changes what gcc can prove, and so what it warns of.
 SANITIZED = ['-Doptimization=1', '-Dwerror=false', '-Db_lundef=false']
+# The thread sanitizer keeps every program that has a second thread at its end, to see who still runs: for a second
+# unless told otherwise, of a thousand programs.
+EXIT_MSEC = 20
 # What a thread still holds when a test's child leaves by _exit() is only possibly lost.
 LEAKS = 'definite,indirect'
 VALGRIND = ('valgrind -q --error-exitcode=99 --leak-check=full '
@@ -85,7 +88,8 @@ STAGES = [
     Stage('tsan', 'thread sanitizer', 'tsan', setup=[*SANITIZED, '-Db_sanitize=thread'],
           without=ONCE_OR_PURE, patience=4,
           reports='TSAN_OPTIONS',
-          env={'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1', 'BGTASK_TEST_SCALE': '0.1'}),
+          env={'TSAN_OPTIONS': f'halt_on_error=1:second_deadlock_stack=1:atexit_sleep_ms={EXIT_MSEC}',
+               'BGTASK_TEST_SCALE': '0.1'}),
     Stage('valgrind', 'unit tests in valgrind', 'gcc', env={'BGTASK_TEST_SCALE': '0.1'}, only='unit',
           without=(*ONCE, 'processes'), patience=10, test=['--wrapper', VALGRIND]),
     Stage('user', 'every short test as an ordinary user', 'user', setup=['-Doptimization=0', '-Dwerror=false'],
