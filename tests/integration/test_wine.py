@@ -8,16 +8,27 @@ import signal
 import subprocess
 import unittest
 
-from harness import CLSID, CLSID_2, CLSID_3, TIMEOUT, eventually, kill, processes, times, wait_gone
+from harness import CLSID, CLSID_2, CLSID_3, TIMEOUT, describe, eventually, kill, processes, times, wait_gone
 from wine import LOADER, WineCase, require
 
 PROGRAM = os.environ['BGTASK_TEST_WINE']
+MODERN = os.environ['BGTASK_TEST_WINE_MODERN']
+MODERN_CLSID = '8e1f6c34-2b7d-4f0a-a593-610d7bc248e9'
 SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="{arguments} {clsid}"><com:Class Id="{clsid}"/>'
           '</com:ExeServer>')
+
+MODERN_SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="serve">'
+                 f'<com:Class Id="{MODERN_CLSID}"/></com:ExeServer>')
 
 
 def setUpModule():
     require(PROGRAM)
+
+
+def used(pid):
+    """The descriptors, among them what Wine needs for its handles, and the memory of a process in KiB."""
+    status = pathlib.Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
+    return len(os.listdir(f'/proc/{pid}/fd')), int(status.partition('RssAnon:')[2].split()[0])
 
 
 class ServerCase(WineCase):
@@ -37,6 +48,17 @@ class ServerCase(WineCase):
 
     def servers(self):
         return [pid for pid in processes(f'BGTASK_PACKAGE={self.family}') if wait_gone(pid, 0) is False]
+
+    def used_by_all(self):
+        """By the host, and by what keeps the handles of all."""
+        return [used(pid) for pid in processes(f'WINEPREFIX={self.prefix}')
+                if 'bgtask-wine-host' in describe(pid) or 'wineserver' in describe(pid)]
+
+    def assert_same(self, before, after, kilobytes):
+        self.assertEqual(len(before), len(after))
+        for a, b in zip(before, after):
+            self.assertLessEqual(b[0], a[0] + 8)
+            self.assertLessEqual(b[1], a[1] + 1024 + kilobytes)
 
     def wine(self, *args):
         done = subprocess.run([LOADER, self.program, *args], env=self.broker.environment, stdin=subprocess.DEVNULL,
@@ -115,7 +137,10 @@ class Serving(ServerCase):
         stubborn, complete = self.register('stubborn', 'complete')
         run, pid = self.begin(stubborn)
         self.cancel(run)
-        self.broker.advance(5)
+        eventually(lambda: 'canceled: 0' in self.lines(stubborn))
+        self.broker.advance(4)
+        self.assertEqual([row['run'] for row in self.broker.runs()], [run])
+        self.broker.advance(1)
         self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
         # It ends as ExitProcess() lets it: time stands still, so that nobody kills it.
         self.assertTrue(wait_gone(pid))
@@ -138,7 +163,7 @@ class Serving(ServerCase):
     def test_a_program_that_is_killed_while_it_is_ended_does_not_disturb_the_next(self):
         self.install()
         stubborn, complete = self.register('stubborn', 'complete')
-        for _ in range(times(10)):
+        for _ in range(times(5)):
             run, pid = self.begin(stubborn)
             self.cancel(run)
             # Nobody says how far the host is; some of the kills come while Wine is at it.
@@ -171,22 +196,34 @@ class Serving(ServerCase):
             self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')
             self.assert_outcome('completed', complete)
 
-    def test_many_runs_of_one_server_leave_nothing_in_it(self):
+    def test_many_runs_of_one_server_leave_nothing_in_it_or_in_its_host(self):
         self.install()
         task, = self.register('complete')
 
         def many():
-            for _ in range(times(100)):
+            for _ in range(times(50)):
                 self.assert_outcome('completed', task)
             pid, = self.servers()
-            status = pathlib.Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
-            return len(os.listdir(f'/proc/{pid}/fd')), int(status.partition('RssAnon:')[2].split()[0])
+            return [used(pid), *self.used_by_all()]
 
         many()
-        descriptors, memory = many()
-        descriptors_later, memory_later = many()
-        self.assertLessEqual(descriptors_later, descriptors + 8)
-        self.assertLessEqual(memory_later, memory + 1024 + times(100))
+        self.assert_same(many(), many(), times(50))
+
+    def test_many_servers_leave_nothing_in_their_host(self):
+        self.install()
+        complete, crash = self.register('complete', 'crash')
+
+        def many():
+            for _ in range(times(3)):
+                self.assert_outcome('completed', complete)
+                pid, = self.servers()
+                kill(pid)
+                self.assertTrue(wait_gone(pid))
+                self.assert_outcome('abandoned', crash)
+            return self.used_by_all()
+
+        many()
+        self.assert_same(many(), many(), 20 * times(3))
 
     def test_a_run_goes_on_under_the_next_broker(self):
         self.install()
@@ -214,6 +251,46 @@ class Serving(ServerCase):
         for _ in range(times(3)):
             self.assert_outcome('completed', task)
             eventually(lambda: not self.servers())
+
+
+@unittest.skipUnless(MODERN, 'there is no C++ of MinGW (./check --wine installs it)')
+class Modern(ServerCase):
+    """A program in C++ that calls as those do which use a projection of Windows Runtime."""
+
+    def setUp(self):
+        super().setUp()
+        self.program, folder = self.copy('modern', MODERN, 'bin/server.exe')
+        self.family = self.install_folder(folder, MODERN_SERVER)
+        self.addCleanup(self.remove, folder)
+
+    def register(self, *names):
+        self.assertEqual(self.wine('register', *names), ''.join(f'registered {name}\n' for name in names))
+        ids = {row['name']: row['task'] for row in self.broker.tasks(self.family)}
+        return [ids[name] for name in names]
+
+    def test_it_registers_what_it_does_not_find_in_all_tasks(self):
+        self.register('count')
+        self.assertEqual(self.wine('register', 'count', 'wait'), 'has count\nregistered wait\n')
+        count, wait = self.broker.tasks(self.family)
+        self.assertEqual((count['conditions'], wait['conditions']), (['InternetAvailable'], ['InternetAvailable']))
+
+    def test_its_deferral_completes_the_run_on_another_thread(self):
+        count, = self.register('count')
+        for _ in range(2):
+            self.assertEqual(self.assert_outcome('completed', count)['progress'], 3)
+        self.assertEqual(len(self.servers()), 1)
+
+    def test_its_delegate_hears_of_the_cancellation(self):
+        wait, = self.register('wait')
+        run, _ = self.begin(wait)
+        self.cancel(run, 7)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        self.assertIn('canceled 7 at 1', self.lines(wait))
+
+    def test_what_it_throws_fails_the_run(self):
+        throw, = self.register('throw')
+        self.assert_outcome('failed', throw)
+        self.assertIn('throws 80070005', self.lines(throw))
 
 
 class SettingUp(WineCase):
