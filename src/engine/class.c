@@ -269,10 +269,10 @@ static void place_command(Engine *e, Run *run, const Class *class_)
                 launch(e, run, class_);
                 return;
         }
-        list_for_each(i, &run->server->objects) {
-                ClassObject *object = list_entry(i, ClassObject, server_node);
+        list_for_each(i, &class_->objects) {
+                ClassObject *object = list_entry(i, ClassObject, class_node);
 
-                if (object->class_ == class_ && !object->suspended && !object->used &&
+                if (object->server == run->server && !object->suspended && !object->used &&
                     server_takes_runs(run->server)) {
                         send(e, run, object);
                         return;

@@ -113,6 +113,24 @@ static void each_attempt_launches_a_supervisor_that_takes_nothing_else(void **st
         driver_free(d);
 }
 
+static void of_the_objects_of_a_supervisor_the_newest_takes_the_run(void **state)
+{
+        Driver *d = driver_new(NULL);
+        Uuid task = driver_must_register(d, command_spec("a"));
+        Event event = { .type = EVENT_CLASSES_SUSPENDED };
+        uint32_t newest;
+
+        d->launch = LAUNCH_SUSPENDED;
+        fire(d);
+        newest = driver_register_class(d, d->launched[0], task, REGCLS_MULTIPLEUSE | REGCLS_SUSPENDED)->number;
+        assert_int_equal(d->n_runs, 0);
+        event.process.server = d->launched[0];
+        driver_ask(d, event);
+        assert_int_equal(d->n_runs, 1);
+        assert_int_equal(driver_last_run(d)->cookie, newest);
+        driver_free(d);
+}
+
 static void a_supervisor_whose_run_was_canceled_takes_no_other(void **state)
 {
         Driver *d = driver_new(NULL);
@@ -271,6 +289,7 @@ int main(void)
                 cmocka_unit_test(no_trigger_of_a_command_is_a_socket),
                 cmocka_unit_test(an_update_makes_no_command_of_another_task_nor_the_other_way),
                 cmocka_unit_test(each_attempt_launches_a_supervisor_that_takes_nothing_else),
+                cmocka_unit_test(of_the_objects_of_a_supervisor_the_newest_takes_the_run),
                 cmocka_unit_test(a_supervisor_whose_run_was_canceled_takes_no_other),
                 cmocka_unit_test(an_exit_status_and_a_signal_fail_the_run_and_are_kept),
                 cmocka_unit_test(a_command_that_failed_is_tried_again_if_it_asked_for_that),
