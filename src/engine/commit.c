@@ -294,6 +294,7 @@ static void run_not_stored(Engine *e, Run *run, int error)
                 return;
         }
         run->dirty = true;
+        run->has_undo = false;
         keep_unstored(e, run);
 }
 

@@ -615,6 +615,31 @@ static void an_event_reaches_all_that_listened_when_it_happened_a_share_at_a_tim
         driver_free(d);
 }
 
+static void a_firing_that_was_kept_since_another_followed_stays_kept(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        spec.overlap = OVERLAP_BUFFER_ALL;
+        id = driver_must_register(d, spec);
+        d->hold_commits = true;
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_int_equal(driver_info(d, id).n_pending, 2);
+        d->commit_error = -EIO;
+        d->hold_commits = false;
+        driver_settle(d);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        driver_advance(d, USEC_PER_MINUTE);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        d->commit_error = 0;
+        driver_advance(d, USEC_PER_MINUTE);
+        assert_int_equal(driver_n_stored_pending(d), 1);
+        driver_free(d);
+}
+
 static void what_has_expired_when_its_registration_goes_is_expired(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -661,6 +686,7 @@ int main(void)
                 cmocka_unit_test(of_two_unstored_firings_both_are_taken_back),
                 cmocka_unit_test(custom_events_reach_those_that_listen_to_their_name),
                 cmocka_unit_test(an_event_reaches_all_that_listened_when_it_happened_a_share_at_a_time),
+                cmocka_unit_test(a_firing_that_was_kept_since_another_followed_stays_kept),
                 cmocka_unit_test(what_has_expired_when_its_registration_goes_is_expired),
         };
 

@@ -109,7 +109,7 @@ static void take_over(World *w, MTask *t, uint64_t commit)
                                   "4.5", "a forgotten request is not answered UnknownError");
                         a->matched = true;
                 }
-                sim_check(w, !f->kept, "12", "firing %s is forgotten, and more was merged into it", short_id(f->run));
+                sim_check(w, !f->kept, "12", "firing %s is forgotten, and it was to be kept", short_id(f->run));
                 t->triggers[f->trigger].fired_in_boot = f->undo_fired_in_boot;
                 t->last_number = f->undo_number;
                 forgotten_of |= 1u << f->trigger;
@@ -174,5 +174,6 @@ void model_commit_firings(World *w, uint64_t commit, int error)
                           is_live(f) || f->attempts > 0 || f->stored || f->promised || f->kept ||
                                   f->number != f->task->last_number,
                           "12", "firing %s is not forgotten, and its commit failed", short_id(f->run));
+                f->kept = true;
         }
 }
