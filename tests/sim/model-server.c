@@ -326,13 +326,20 @@ static void never_registered(World *w, MServer *s)
                 model_stop_server(w, s);
         for (size_t i = 0; i < m->n_firings; i++) {
                 MFiring *f = m->firings[i];
+                MClass *c;
 
                 if (f->server != id || f->sent || f->state != RUN_STARTING || f->unconfirmed)
                         continue;
                 /* Its server is stopped for another reason at the same moment: which came first is open. */
                 if (was_stopping && still_starts(w, f))
                         continue;
+                c = model_class(m, &f->task->spec);
                 model_start_failure(w, f, DETAIL_NEVER_REGISTERED, true, true);
+                /* What became of the run shows no more than that it may have failed. */
+                if (was_stopping) {
+                        c->unsure = true;
+                        c->low = 0;
+                }
                 i = SIZE_MAX;
         }
 }

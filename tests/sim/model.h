@@ -26,7 +26,7 @@ typedef enum ServerState { S_LAUNCHING, S_UP, S_LEAVING, S_STOPPING, _S_MAX } Se
 typedef struct MClass {
         unsigned failures, launch_failures;
         size_t failed_in;         /* the atom of the last one */
-        bool unsure;              /* nobody used it, and it may have been forgotten */
+        bool unsure;              /* its failures: nobody used it, and they may be forgotten, or the last was none */
         uint64_t low, high;       /* it backs off until some moment between these */
 } MClass;
 
