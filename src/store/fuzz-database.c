@@ -187,7 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         store_free(store);
         store = start(&result, &second);
         require(second.n_tasks == first.n_tasks + 2 && second.n_pending == first.n_pending + 2);
-        require(second.n_packages == 1);
+        /* What damage makes of a name is a package of another name. */
+        require(second.n_packages == 1 || second.n_packages == first.n_packages + 1);
         store_free(store);
         clean();
         return 0;
