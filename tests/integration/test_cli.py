@@ -33,7 +33,7 @@ def verb_source(verb):
     source = (SOURCE / f'src/cli/{"tell-progress" if verb == "progress" else verb}.c').read_text(encoding='utf-8')
     for other in re.findall(r'verb_(\w+)\.run\(', source):
         source += verb_source(other)
-    if 'cli/task-row.h' in source:
+    if 'TASK_OPTIONS(&' in source:
         shared = (SOURCE / 'src/cli/task-row.h').read_text(encoding='utf-8')
         source += shared if 'TASK_OPTIONS_NO' in source else re.sub(r'#define TASK_OPTIONS_NO.*?\n\n', '', shared,
                                                                     flags=re.DOTALL)
