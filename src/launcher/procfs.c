@@ -73,7 +73,8 @@ static const char *find_status(const char *text, const char *name)
         return line ? line + strlen(name) : NULL;
 }
 
-int proc_read_tracer(pid_t pid, pid_t *ret_tracer)
+/* -ENODATA: the file has no such line. */
+static int read_status_number(pid_t pid, const char *name, uint64_t *ret_number)
 {
         char text[4096];
         const char *value;
@@ -82,27 +83,29 @@ int proc_read_tracer(pid_t pid, pid_t *ret_tracer)
         r = read_proc_file(pid, "status", text, sizeof text);
         if (r < 0)
                 return r;
-        value = find_status(text, "\nTracerPid:");
+        value = find_status(text, name);
         if (!value)
-                return -EINVAL;
-        *ret_tracer = (pid_t)strtol(value, NULL, 10);
+                return -ENODATA;
+        *ret_number = strtoull(value, NULL, 10);
         return 0;
+}
+
+int proc_read_tracer(pid_t pid, pid_t *ret_tracer)
+{
+        uint64_t number = 0;
+        int r = read_status_number(pid, "\nTracerPid:", &number);
+
+        *ret_tracer = (pid_t)number;
+        return r;
 }
 
 int proc_read_memory(pid_t pid, uint64_t *ret_bytes)
 {
-        char text[4096];
-        const char *value;
-        int r;
+        uint64_t kibibytes = 0;
+        int r = read_status_number(pid, "\nRssAnon:", &kibibytes);
 
-        r = read_proc_file(pid, "status", text, sizeof text);
-        if (r < 0)
-                return r;
-        value = find_status(text, "\nRssAnon:");
-        if (!value)
-                return -ENODATA;
-        *ret_bytes = strtoull(value, NULL, 10) * 1024;
-        return 0;
+        *ret_bytes = kibibytes * 1024;
+        return r;
 }
 
 /* The pids of a process, from our namespace to its own: it is the first of its own if that is another one, and 1. */
