@@ -70,7 +70,7 @@ int64_t bgt_record_int(const bgt_record *record, const char *key, int64_t otherw
 uint64_t bgt_record_uint(const bgt_record *record, const char *key, uint64_t otherwise);
 double bgt_record_double(const bgt_record *record, const char *key, double otherwise);
 const char *bgt_record_string(const bgt_record *record, const char *key);
-/* *ret_n, if wanted, is their number, which may be 0. */
+/* *ret_n, if wanted, is their number, which may be 0. A 0 that does not count follows them. */
 const void *bgt_record_bytes(const bgt_record *record, const char *key, size_t *ret_n);
 /* *ret_n, if wanted, is the length of the list; the list also ends with NULL. */
 const char *const *bgt_record_strings(const bgt_record *record, const char *key, size_t *ret_n);

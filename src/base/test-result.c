@@ -19,17 +19,20 @@ static const uint32_t known[] = {
 #undef X
 };
 
+/* NULL: as strerror() has it, which may make its words anew at each call. */
 static void check(int32_t result, const char *expected)
 {
-        char text[64];
+        char text[64], words[64];
 
-        assert_string_equal(result_format(result, text, sizeof text), expected);
+        result_format(result, text, sizeof text);
+        snprintf(words, sizeof words, "%s", expected ? expected : strerror(-result));
+        assert_string_equal(text, words);
 }
 
 static void an_errno_is_said_in_words_and_an_hresult_by_its_name(void **state)
 {
-        check(-EIO, strerror(EIO));
-        check(-RESULT_ERRNO_MAX, strerror(RESULT_ERRNO_MAX));
+        check(-EIO, NULL);
+        check(-RESULT_ERRNO_MAX, NULL);
         check((int32_t)0x80004005, "0x80004005 E_FAIL");
         check((int32_t)0x8007000e, "0x8007000e E_OUTOFMEMORY");
         check((int32_t)0x80070003, "0x80070003");

@@ -147,12 +147,13 @@ static int read_bytes(bgt_record *record, const char *key, Reader *r)
 {
         size_t n;
         const uint8_t *bytes = reader_get_bytes(r, &n);
-        void *copy = malloc(n + 1);
+        char *copy = malloc(n + 1);
 
         if (!copy)
                 return -ENOMEM;
         if (n > 0)
                 memcpy(copy, bytes, n);
+        copy[n] = '\0';
         return record_put(record, key, (Field){ .type = BGT_TYPE_BYTES, .bytes = copy, .n = n });
 }
 

@@ -150,12 +150,13 @@ int bgt_record_set_string(bgt_record *record, const char *key, const char *value
 
 int bgt_record_set_bytes(bgt_record *record, const char *key, const void *value, size_t n)
 {
-        void *copy = malloc(n + 1);
+        char *copy = malloc(n + 1);
 
         if (!copy)
                 return fail(ERROR_NO_MEMORY, NULL);
         if (n > 0)
                 memcpy(copy, value, n);
+        copy[n] = '\0';
         return set(record, key, (Field){ .type = BGT_TYPE_BYTES, .bytes = copy, .n = n });
 }
 
