@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/macro.h"
+#include "base/test-scale.h"
 #include "calendar/calendar.h"
 #include "calendar/test-file.h"
 
@@ -30,8 +31,7 @@ static const char *const names[] = {
 /* All of them; fewer where everything takes longer. */
 static size_t n_zones(void)
 {
-        const char *text = getenv("BGTASK_TEST_SCALE");
-        double scale = text ? strtod(text, NULL) : 1;
+        double scale = test_scale();
 
         return scale < 1 ? MAX((size_t)(scale * ELEMENTSOF(names)), (size_t)2) : ELEMENTSOF(names);
 }

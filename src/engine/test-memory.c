@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/test-scale.h"
 #include "engine/parts.h"
 #include "engine/test-driver.h"
 
@@ -110,7 +111,7 @@ static void feed_the_poor(Driver *d, const Event *event)
 {
         Poor *poor = d->fed_data;
 
-        for (long n = 0;; n++) {
+        for (long n = 0;; n += test_stride()) {
                 int r;
 
                 make_poor(poor);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/test-scale.h"
 #include "launcher/log.h"
 #include "launcher/output.h"
 
@@ -128,9 +129,7 @@ static void kill_while_it_carries(Files *files, uint64_t max_bytes, unsigned n_w
 
 static void kill_often(Files *files, uint64_t max_bytes, unsigned n_rounds)
 {
-        const char *scale = getenv("BGTASK_TEST_SCALE");
-
-        n_rounds = (unsigned)(n_rounds * (scale ? atof(scale) : 1)) + 3;
+        n_rounds = (unsigned)(n_rounds * test_scale()) + 3;
         for (unsigned round = 0; round < n_rounds; round++) {
                 kill_while_it_carries(files, max_bytes, (unsigned)(round * UINT64_C(2654435761) % 2000));
                 if (round % 8 != 7 && round + 1 < n_rounds)

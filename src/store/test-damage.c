@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/rows.h"
+#include "base/test-scale.h"
 #include "store/database.h"
 #include "store/test-help.h"
 
@@ -277,7 +278,7 @@ static void a_torn_file_is_read_around_the_damage_and_written_anew(void **state)
 
 static void any_page_may_be_lost(void **state)
 {
-        for (long page = 0; page < 40; page++) {
+        for (long page = 0; page < 40; page += test_stride()) {
                 StoreLoader loader;
                 void *fixture;
                 size_t n_seen;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/test-scale.h"
 #include "store/test-help.h"
 
 #define UNIT_ROWS 3
@@ -172,19 +173,6 @@ static void start_child_store(Fixture *f, Shared *shared)
         shared->opened = 1;
 }
 
-static uint32_t scaled(uint32_t n)
-{
-        const char *scale = getenv("BGTASK_TEST_SCALE");
-
-        return MAX((uint32_t)(n * (scale ? atof(scale) : 1)), 1u);
-}
-
-/* Each call of the disk, or samples where the tests repeat less. */
-static uint32_t stride(void)
-{
-        return scaled(10) < 10 ? 7 : 1;
-}
-
 static void write_until_killed(Fixture *f, Shared *shared)
 {
         start_child_store(f, shared);
@@ -202,7 +190,7 @@ static void write_until_killed(Fixture *f, Shared *shared)
 
 static void every_acknowledged_unit_survives_a_kill_and_none_is_there_in_part(void **state)
 {
-        uint32_t n_rounds = scaled(100);
+        uint32_t n_rounds = MAX((uint32_t)(100 * test_scale()), 1u);
         Fixture *f = *state;
 
         for (uint32_t round = 0; round < n_rounds; round++) {
@@ -289,7 +277,7 @@ static void a_disk_that_fails_once_fails_one_unit_which_does_not_come_back(void 
         Fixture *f = *state;
         uint32_t n_calls = 1;
 
-        for (uint32_t first = 1; first <= n_calls; first += stride()) {
+        for (uint32_t first = 1; first <= n_calls; first += test_stride()) {
                 run_with_fault(f, first, 1, true, true);
                 n_calls = run_with_fault(f, first, 1, true, false);
         }
@@ -300,7 +288,7 @@ static void a_disk_that_fails_for_a_while_loses_nothing_acknowledged(void **stat
 {
         Fixture *f = *state;
 
-        for (uint32_t first = 1; first < 30; first += stride())
+        for (uint32_t first = 1; first < 30; first += test_stride())
                 for (uint32_t n_failing = 2; n_failing < 20; n_failing += 5)
                         run_with_fault(f, first, n_failing, false, false);
 }

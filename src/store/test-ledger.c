@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/test-scale.h"
 #include "store/ledger.h"
 #include "store/slots.h"
 #include "store/test-help.h"
@@ -445,8 +446,7 @@ static void check_killed(Files *files, uint64_t n_told)
 
 static void every_put_that_returned_survives_a_kill_at_any_moment(void **state)
 {
-        const char *scale = getenv("BGTASK_TEST_SCALE");
-        unsigned n_rounds = (unsigned)(50 * (scale ? atof(scale) : 1)) + 1;
+        unsigned n_rounds = (unsigned)(50 * test_scale()) + 1;
         Files *files = *state;
 
         for (unsigned round = 0; round < n_rounds; round++) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/test-scale.h"
 #include "disk.h"
 #include "ends.h"
 
@@ -157,7 +158,7 @@ int main(int argc, char *argv[])
         int r;
 
         all = argc > 1 && strcmp(argv[1], "--all") == 0;
-        scale = getenv("BGTASK_TEST_SCALE") ? atof(getenv("BGTASK_TEST_SCALE")) : 1;
+        scale = test_scale();
         r = cmocka_run_group_tests(tests, ends_make_root, ends_remove_root);
         print_message("# %ju ends\n", (uintmax_t)n_images);
         return r;

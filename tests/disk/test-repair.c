@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/test-scale.h"
 #include "disk.h"
 #include "ends.h"
 
@@ -363,11 +364,10 @@ int main(int argc, char *argv[])
                 cmocka_unit_test(putting_the_log_right_may_end_at_any_moment),
                 cmocka_unit_test(a_start_after_a_power_cut_may_be_cut_off_itself),
         };
-        const char *scale = getenv("BGTASK_TEST_SCALE");
         int r;
 
-        if (scale && atof(scale) < 1)
-                one_of = (size_t)(1 / atof(scale));
+        if (test_scale() < 1)
+                one_of = (size_t)(1 / test_scale());
         all = argc > 1 && strcmp(argv[1], "--all") == 0;
         r = cmocka_run_group_tests(tests, ends_make_root, ends_remove_root);
         print_message("# %ju starts\n", (uintmax_t)n_starts);
