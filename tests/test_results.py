@@ -26,8 +26,8 @@ class Results(unittest.TestCase):
         self.assertEqual(self.count('FAIL', status=1)[1], (0, 1, 0))
 
     def test_a_case_that_is_known_to_fail_is_no_failure_as_long_as_it_does(self):
-        self.assertEqual(self.count('OK', 'not ok 1 - a # TODO not here\nok 2 - b\n')[1], (1, 0, 1))
-        count, numbers = self.count('UNEXPECTEDPASS', 'ok 1 - a # TODO not here\n', 1)
+        self.assertEqual(self.count('OK', 'not ok 1 - a # Todo not here\nok 2 - b\n')[1], (1, 0, 1))
+        count, numbers = self.count('UNEXPECTEDPASS', 'ok 1 - a # Todo not here\n', 1)
         self.assertEqual((numbers, len(count.failures)), ((1, 1, 0), 1))
 
     def test_a_failed_case_is_a_failure_with_its_log(self):
