@@ -138,9 +138,9 @@ class Serving(ServerCase):
         run, pid = self.begin(stubborn)
         self.cancel(run)
         eventually(lambda: 'canceled: 0' in self.lines(stubborn))
-        self.broker.advance(4)
+        self.broker.advance_past(4)
         self.assertEqual([row['run'] for row in self.broker.runs()], [run])
-        self.broker.advance(1)
+        self.broker.advance_past(1)
         self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
         # It ends as ExitProcess() lets it: time stands still, so that nobody kills it.
         self.assertTrue(wait_gone(pid))
@@ -153,9 +153,9 @@ class Serving(ServerCase):
         os.kill(pid, signal.SIGSTOP)
         self.cancel(run)
         # It is asked to end as ExitProcess() does, which it never hears; then it is killed.
-        self.broker.advance(5)
+        self.broker.advance_past(5)
         self.assertFalse(wait_gone(pid, 0))
-        self.broker.advance(2)
+        self.broker.advance_past(2)
         self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
         self.assertTrue(wait_gone(pid))
         self.assert_outcome('completed', complete)
@@ -167,7 +167,7 @@ class Serving(ServerCase):
             run, pid = self.begin(stubborn)
             self.cancel(run)
             # Nobody says how far the host is; some of the kills come while Wine is at it.
-            self.broker.advance(5)
+            self.broker.advance_past(5)
             kill(pid)
             self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
             self.assert_outcome('completed', complete)
