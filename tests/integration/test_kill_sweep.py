@@ -47,13 +47,14 @@ class KillAt:
         self.ready.wait()
 
     def ptrace(self, request, data=0):
-        if self.libc.ptrace(request, self.tid, None, ctypes.c_void_p(data)) < 0:
-            self.error = ctypes.get_errno()
-        return self.error == 0
+        """The error, or 0."""
+        return 0 if self.libc.ptrace(request, self.tid, None, ctypes.c_void_p(data)) >= 0 else ctypes.get_errno()
 
     def trace(self):
         entered = True
-        if not self.ptrace(SEIZE, TRACESYSGOOD) or not self.ptrace(INTERRUPT):
+        # What fails later fails because the process is killed, perhaps before anybody has looked at this.
+        self.error = self.ptrace(SEIZE, TRACESYSGOOD) or self.ptrace(INTERRUPT)
+        if self.error:
             self.ready.set()
             return
         while True:
