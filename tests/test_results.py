@@ -36,6 +36,11 @@ class Results(unittest.TestCase):
         self.assertEqual(count.failures[0][0], 'x')
         self.assertIn('why', count.failures[0][1])
 
+    def test_what_passed_when_it_was_run_again_has_passed_and_is_told(self):
+        count, _ = self.count('FAIL', 'ok 1 - a\nnot ok 2 - b\nnot ok 3 - c\n', 1)
+        self.assertIn('not ok 2', count.take_back('x'))
+        self.assertEqual((count.passed, count.failed, count.failures), (3, 0, []))
+
     def test_a_program_that_dies_after_good_cases_has_failed(self):
         for result, status in (('ERROR', -6), ('TIMEOUT', -15), ('ERROR', 99)):
             count, numbers = self.count(result, 'ok 1 - a\nok 2 - b\n', status)

@@ -16,6 +16,7 @@ class Count:
         self.passed = self.failed = self.skipped = 0
         self.failures = []
         self.forgiven = 0  # programs that Meson calls failed and that are not
+        self.cases = {}    # how many cases failed of a test program
         self.tests = set()
 
     def __str__(self):
@@ -28,6 +29,14 @@ class Count:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+
+    def take_back(self, name):
+        """The failures of a test program that passed when it was run again count as passed; what it said first."""
+        self.failed -= self.cases[name]
+        self.passed += self.cases.pop(name)
+        log = next(log for failed, log in self.failures if failed == name)
+        self.failures.remove((name, log))
+        return log
 
     def fail(self, name, log):
         """One failure that is not a test case: a build, a report, a process that stayed."""
@@ -77,4 +86,5 @@ def count_test(count, test):
         name = test['name'].rpartition(' / ')[2]
         log = test.get('stdout', '') + test.get('stderr', '')
         count.tests.add(name)
+        count.cases[name] = failed
         count.failures.append((name, f'{log}\n{test["result"]}, exit status {test["returncode"]}'))
