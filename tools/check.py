@@ -36,8 +36,8 @@ ONCE = ('once', 'house')
 ONCE_OR_PURE = (*ONCE, 'sim')
 # --long multiplies the counts of all tests that repeat, and a test may take so much longer.
 LONG_FACTOR = 10
-# Tests wait for disks and timers more than they compute.
-TESTS_PER_CPU = 2
+# Tests wait for disks, timers and each other's processes more than they compute.
+TESTS_PER_CPU = 3
 # A sanitizer changes what gcc can prove, and so what it warns of.
 SANITIZED = ['-Doptimization=1', '-Dwerror=false', '-Db_lundef=false']
 # The thread sanitizer keeps every program that has a second thread at its end, to see who still runs: for a second
@@ -82,7 +82,8 @@ class Stage:
 
 STAGES = [
     Stage('gcc', 'every test, gcc, warnings are errors', 'gcc', without=()),
-    Stage('clang', 'unit tests, clang, warnings are errors', 'clang', env={'CC': 'clang'}, only='unit'),
+    Stage('clang', 'unit tests, clang, warnings are errors', 'clang', setup=['-Doptimization=0', '-Ddebug=false'],
+          env={'CC': 'clang'}, only='unit'),
     Stage('asan', 'address, undefined-behaviour and leak sanitizers', 'asan',
           setup=[*SANITIZED, '-Db_sanitize=address,undefined', '-Dc_args=-fno-sanitize-recover=all'],
           patience=4, reports='ASAN_OPTIONS',
