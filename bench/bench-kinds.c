@@ -43,7 +43,7 @@ static int run(bgt_instance *instance, void *userdata)
 typedef struct Kind {
         const char *name;
         bgt_trigger *(*trigger)(const Bench *bench, time_t due, int i);
-        void (*fire)(const Bench *bench, int n); /* NULL: time does */
+        void (*fire)(const Bench *bench, bgt *b, int n); /* NULL: time does */
 } Kind;
 
 static void folder_of(const Bench *bench, int i, char path[static 128])
@@ -74,13 +74,16 @@ static void touch(const char *folder, int i)
         close(fd);
 }
 
-static void touch_all(const Bench *bench, int n)
+/* Who watches and does not read meanwhile would be disconnected, and never hear of what has ended then. */
+static void touch_all(const Bench *bench, bgt *b, int n)
 {
         char path[128];
 
         for (int i = 0; i < n; i++) {
                 folder_of(bench, i, path);
                 touch(path, 0);
+                if (bgt_dispatch(b) < 0)
+                        bench_die_of("dispatch");
         }
 }
 
@@ -141,6 +144,8 @@ static void on_event(int event, const bgt_record *record, void *userdata)
 {
         int *n_ended = userdata;
 
+        if (event == BGT_EVENT_DISCONNECTED)
+                bench_die("the watching connection was lost", "so that some ends are not told");
         if (event != BGT_EVENT_COMPLETED)
                 return;
         if (strcmp(bgt_record_string(record, "outcome"), "completed") != 0)
@@ -214,7 +219,7 @@ static void measure_kind(const Kind *kind, int n)
         row("%s: anonymous memory of each", kind, (bench_anonymous_bytes(&bench) - empty) / n, "B");
         if (kind->fire) {
                 begin = bench_now_usec();
-                kind->fire(&bench, n);
+                kind->fire(&bench, b, n);
         } else if (kind->trigger == calendar_trigger) {
                 if (bench_real_usec() > (double)due * 1e6)
                         bench_die("calendar", "registering took too long: some were due before others were there");
