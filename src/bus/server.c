@@ -17,6 +17,15 @@ static void on_attach(Call *call, Reader *r)
         HANDLERS(call)->attach(call, cookie, package, HANDLERS(call)->userdata);
 }
 
+static BusRun read_run(Reader *r, Refusal *refusal)
+{
+        BusRun run;
+
+        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, refusal);
+        run.attempt = reader_get_uint32(r);
+        return run;
+}
+
 static void on_announce(Call *call, Reader *r)
 {
         _cleanup_(freep) BusRun *runs = NULL;
@@ -31,8 +40,7 @@ static void on_announce(Call *call, Reader *r)
         reader_open_array(r, "(su)");
         while (reader_more(r) && n < ANNOUNCED_MAX) {
                 reader_open_struct(r, "su");
-                runs[n].run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
-                runs[n++].attempt = reader_get_uint32(r);
+                runs[n++] = read_run(r, &refusal);
                 reader_close(r);
         }
         if (reader_more(r))
@@ -85,10 +93,8 @@ static void on_ask_to_go(Call *call, Reader *r)
 static void on_take_socket(Call *call, Reader *r)
 {
         Refusal refusal = { 0 };
-        BusRun run;
+        BusRun run = read_run(r, &refusal);
 
-        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
-        run.attempt = reader_get_uint32(r);
         if (refusal.error != ERROR_NONE)
                 bus_reply_error(call, refusal.error, "%s", refusal.sentence);
         else
@@ -98,10 +104,8 @@ static void on_take_socket(Call *call, Reader *r)
 static void on_take_transferred_socket(Call *call, Reader *r)
 {
         Refusal refusal = { 0 };
-        BusRun run;
+        BusRun run = read_run(r, &refusal);
 
-        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
-        run.attempt = reader_get_uint32(r);
         if (refusal.error != ERROR_NONE)
                 bus_reply_error(call, refusal.error, "%s", refusal.sentence);
         else
@@ -113,11 +117,9 @@ static void on_progress(Call *call, Reader *r)
 {
         const BusHandlers *handlers = HANDLERS(call);
         Refusal refusal = { 0 };
+        BusRun run = read_run(r, &refusal);
         Peer *peer = call->peer;
-        BusRun run;
 
-        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
-        run.attempt = reader_get_uint32(r);
         bus_reply_empty(call);
         if (refusal.error == ERROR_NONE)
                 handlers->progress(peer, run, reader_get_uint32(r), handlers->userdata);
@@ -146,11 +148,9 @@ static void on_complete(Call *call, Reader *r)
         BusCompletion completion = { 0 };
         const char *key, *type;
         Refusal refusal = { 0 };
+        BusRun run = read_run(r, &refusal);
         Peer *peer = call->peer;
-        BusRun run;
 
-        run.run = read_uuid(r, ERROR_NO_SUCH_RUN, &refusal);
-        run.attempt = reader_get_uint32(r);
         completion.result = reader_get_int32(r);
         reader_open_array(r, "{sv}");
         while (reader_next_option(r, &key, &type))
