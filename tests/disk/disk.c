@@ -341,7 +341,14 @@ int __wrap_close(int fd)
         return __real_close(fd);
 }
 
-int __wrap_rename(const char *from, const char *to)
+static bool is_done(DiskFault fault)
+{
+        return fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE;
+}
+
+/* A call that gives a file of the folder another name in it, or one more. */
+static int name_again(const char *from, const char *to, int (*call)(const char *from, const char *to),
+                      void (*note)(const char *name, const char *other))
 {
         const char *name = inside(from), *other = inside(to);
         DiskFault fault = DISK_FAULT_NONE;
@@ -350,15 +357,10 @@ int __wrap_rename(const char *from, const char *to)
         pthread_mutex_lock(&disk.mutex);
         if (name && other)
                 fault = next_fault(false);
-        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)
-                r = __real_rename(from, to);
-        if (name && other && r == 0 && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
-                DiskEvent *event = add_event(RENAMED, -1);
-
-                event->name = strdup(name);
-                event->to = strdup(other);
-                disk_change_name(disk.names, &disk.n_names, name, other);
-        }
+        if (is_done(fault))
+                r = call(from, to);
+        if (name && other && r == 0 && is_done(fault))
+                note(name, other);
         pthread_mutex_unlock(&disk.mutex);
         if (fault == DISK_FAULT_NONE)
                 return r;
@@ -366,28 +368,31 @@ int __wrap_rename(const char *from, const char *to)
         return -1;
 }
 
+static void note_rename(const char *name, const char *other)
+{
+        DiskEvent *event = add_event(RENAMED, -1);
+
+        event->name = strdup(name);
+        event->to = strdup(other);
+        disk_change_name(disk.names, &disk.n_names, name, other);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+        return name_again(from, to, __real_rename, note_rename);
+}
+
+static void note_link(const char *name, const char *other)
+{
+        DiskEvent *event = add_event(MADE, find_name(disk.names, disk.n_names, name)->file);
+
+        event->name = strdup(other);
+        disk_add_name(disk.names, &disk.n_names, other, event->file);
+}
+
 int __wrap_link(const char *from, const char *to)
 {
-        const char *name = inside(from), *other = inside(to);
-        DiskFault fault = DISK_FAULT_NONE;
-        int r = 0;
-
-        pthread_mutex_lock(&disk.mutex);
-        if (name && other)
-                fault = next_fault(false);
-        if (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)
-                r = __real_link(from, to);
-        if (name && other && r == 0 && (fault == DISK_FAULT_NONE || fault == DISK_FAULT_DONE)) {
-                DiskEvent *event = add_event(MADE, find_name(disk.names, disk.n_names, name)->file);
-
-                event->name = strdup(other);
-                disk_add_name(disk.names, &disk.n_names, other, event->file);
-        }
-        pthread_mutex_unlock(&disk.mutex);
-        if (fault == DISK_FAULT_NONE)
-                return r;
-        errno = EIO;
-        return -1;
+        return name_again(from, to, __real_link, note_link);
 }
 
 int __wrap_unlink(const char *path)
