@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,10 @@ extern "C" {
 
 typedef int32_t HRESULT;
 typedef int32_t BOOL;
+#ifndef TRUE
+#define FALSE 0
+#define TRUE 1
+#endif
 typedef uint8_t boolean;
 typedef uint8_t UINT8;
 typedef int16_t INT16;
@@ -64,12 +69,24 @@ typedef struct GUID {
 typedef GUID IID;
 typedef GUID CLSID;
 #ifdef __cplusplus
+typedef const GUID &REFGUID;
 typedef const IID &REFIID;
 typedef const CLSID &REFCLSID;
+static inline BOOL IsEqualGUID(REFGUID a, REFGUID b)
+{
+        return memcmp(&a, &b, sizeof(GUID)) == 0;
+}
 #else
+typedef const GUID *REFGUID;
 typedef const IID *REFIID;
 typedef const CLSID *REFCLSID;
+static inline BOOL IsEqualGUID(REFGUID a, REFGUID b)
+{
+        return memcmp(a, b, sizeof(GUID)) == 0;
+}
 #endif
+#define IsEqualIID(a, b) IsEqualGUID(a, b)
+#define IsEqualCLSID(a, b) IsEqualGUID(a, b)
 
 typedef struct EventRegistrationToken {
         INT64 value;
@@ -91,25 +108,50 @@ typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 
 #define FAILED(hr) ((HRESULT)(hr) < 0)
 #define HRESULT_FROM_WIN32(code) ((HRESULT)((code) > 0 ? 0x80070000u | ((code) & 0xffffu) : (code)))
 #define ERROR_NOT_SUPPORTED 50
+#define ERROR_ALREADY_EXISTS 183
 #define ERROR_NOT_FOUND 1168
+#define ERROR_NO_SYSTEM_RESOURCES 1450
+#define RPC_S_SERVER_UNAVAILABLE 1722
+#define RPC_S_CALL_FAILED 1726
+#define ERROR_NOT_ENOUGH_QUOTA 1816
 #define TYPE_E_TYPEMISMATCH ((HRESULT)0x80028ca0)
 #define DISP_E_OVERFLOW ((HRESULT)0x8002000a)
 #define S_OK ((HRESULT)0)
 #define S_FALSE ((HRESULT)1)
 #define E_BOUNDS ((HRESULT)0x8000000b)
+#define E_ILLEGAL_METHOD_CALL ((HRESULT)0x8000000e)
 #define E_NOTIMPL ((HRESULT)0x80004001)
 #define E_NOINTERFACE ((HRESULT)0x80004002)
 #define E_POINTER ((HRESULT)0x80004003)
+#define E_ABORT ((HRESULT)0x80004004)
 #define E_FAIL ((HRESULT)0x80004005)
+#define E_UNEXPECTED ((HRESULT)0x8000ffff)
 #define E_ACCESSDENIED ((HRESULT)0x80070005)
+#define E_HANDLE ((HRESULT)0x80070006)
 #define E_OUTOFMEMORY ((HRESULT)0x8007000e)
 #define E_INVALIDARG ((HRESULT)0x80070057)
-#define CO_E_NOTINITIALIZED ((HRESULT)0x800401f0)
-#define CO_E_OBJNOTREG ((HRESULT)0x800401fb)
 #define CLASS_E_NOAGGREGATION ((HRESULT)0x80040110)
+#define CLASS_E_CLASSNOTAVAILABLE ((HRESULT)0x80040111)
+#define REGDB_E_READREGDB ((HRESULT)0x80040150)
 #define REGDB_E_CLASSNOTREG ((HRESULT)0x80040154)
+#define CO_E_NOTINITIALIZED ((HRESULT)0x800401f0)
+#define CO_E_APPNOTFOUND ((HRESULT)0x800401f5)
+#define CO_E_OBJNOTREG ((HRESULT)0x800401fb)
+#define CO_E_OBJISREG ((HRESULT)0x800401fc)
+#define CO_E_OBJNOTCONNECTED ((HRESULT)0x800401fd)
+#define CO_E_APPDIDNTREG ((HRESULT)0x800401fe)
+#define CO_E_RELEASED ((HRESULT)0x800401ff)
+#define CO_E_SERVER_EXEC_FAILURE ((HRESULT)0x80080005)
+#define CO_E_SERVER_STOPPING ((HRESULT)0x80080008)
+#define CO_E_SERVER_START_TIMEOUT ((HRESULT)0x8000401e)
+#define RPC_E_CALL_REJECTED ((HRESULT)0x80010001)
+#define RPC_E_CALL_CANCELED ((HRESULT)0x80010002)
+#define RPC_E_SERVERFAULT ((HRESULT)0x80010105)
 #define RPC_E_CHANGED_MODE ((HRESULT)0x80010106)
-#define E_ILLEGAL_METHOD_CALL ((HRESULT)0x8000000e)
+#define RPC_E_DISCONNECTED ((HRESULT)0x80010108)
+#define RPC_E_SERVERCALL_RETRYLATER ((HRESULT)0x8001010a)
+#define RPC_E_WRONG_THREAD ((HRESULT)0x8001010e)
+#define RPC_E_TIMEOUT ((HRESULT)0x8001011f)
 
 /* Enumerations of Windows.ApplicationModel.Background. */
 
@@ -340,6 +382,8 @@ HRESULT WINAPI WindowsDeleteStringBuffer(HSTRING_BUFFER buffer);
 
 /* Memory that is handed over, as GetIids() does. */
 void *WINAPI CoTaskMemAlloc(size_t size);
+/* memory NULL: as CoTaskMemAlloc(); size 0: as CoTaskMemFree(). NULL if there is no memory: the old one stays. */
+void *WINAPI CoTaskMemRealloc(void *memory, size_t size);
 void WINAPI CoTaskMemFree(void *memory);
 
 #ifdef __cplusplus
@@ -373,13 +417,20 @@ enum {
         COINIT_SPEED_OVER_MEMORY = 0x8
 };
 HRESULT WINAPI CoInitializeEx(void *reserved, DWORD flags);
+/* The same with COINIT_APARTMENTTHREADED. */
+HRESULT WINAPI CoInitialize(void *reserved);
 void WINAPI CoUninitialize(void);
 
 /* Class objects. */
 
 enum {
         CLSCTX_INPROC_SERVER = 0x1,
-        CLSCTX_LOCAL_SERVER = 0x4
+        CLSCTX_INPROC_HANDLER = 0x2,
+        CLSCTX_LOCAL_SERVER = 0x4,
+        CLSCTX_REMOTE_SERVER = 0x10,
+        CLSCTX_INPROC = 0x3,
+        CLSCTX_SERVER = 0x15,
+        CLSCTX_ALL = 0x17
 };
 enum {
         REGCLS_SINGLEUSE = 0,

@@ -55,6 +55,14 @@ void *WINAPI CoTaskMemAlloc(size_t size)
         return malloc(size);
 }
 
+void *WINAPI CoTaskMemRealloc(void *memory, size_t size)
+{
+        if (size > 0)
+                return realloc(memory, size);
+        free(memory);
+        return NULL;
+}
+
 void WINAPI CoTaskMemFree(void *memory)
 {
         free(memory);
@@ -67,6 +75,11 @@ HRESULT WINAPI CoInitializeEx(void *reserved, DWORD flags)
 
         return reserved || (flags & ~known) ? E_INVALIDARG :
                 RoInitialize(flags & COINIT_APARTMENTTHREADED ? RO_INIT_SINGLETHREADED : RO_INIT_MULTITHREADED);
+}
+
+HRESULT WINAPI CoInitialize(void *reserved)
+{
+        return CoInitializeEx(reserved, COINIT_APARTMENTTHREADED);
 }
 
 void WINAPI CoUninitialize(void)

@@ -12,7 +12,6 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <string_view>
 
@@ -28,7 +27,7 @@ void row(bool good, const char *sentence)
 
 bool same(REFIID a, REFIID b)
 {
-        return std::memcmp(&a, &b, sizeof a) == 0;
+        return IsEqualGUID(a, b);
 }
 
 // Text as an argument of a call.

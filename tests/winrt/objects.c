@@ -357,6 +357,7 @@ static void apartments_have_two_names(void)
         CHECK(CoInitializeEx(NULL, COINIT_MULTITHREADED) == S_OK);
         CHECK(RoInitialize(RO_INIT_MULTITHREADED) == S_FALSE);
         CHECK(CoInitializeEx(NULL, COINIT_APARTMENTTHREADED) == RPC_E_CHANGED_MODE);
+        CHECK(CoInitialize(NULL) == RPC_E_CHANGED_MODE);
         CHECK(CoInitializeEx(&told, COINIT_MULTITHREADED) == E_INVALIDARG);
         CoUninitialize();
         RoUninitialize();

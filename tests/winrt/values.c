@@ -375,6 +375,18 @@ static void a_condition_has_its_type(void)
         ISystemCondition_Release(condition);
 }
 
+static void memory_that_is_handed_over_may_grow(void)
+{
+        char *memory = CoTaskMemRealloc(NULL, 2);
+
+        CHECK(memory);
+        memory[0] = 'a';
+        memory = CoTaskMemRealloc(memory, 20000);
+        CHECK(memory && memory[0] == 'a');
+        CHECK(!CoTaskMemRealloc(memory, 0));
+        CoTaskMemFree(NULL);
+}
+
 const Row value_rows[] = {
         { "WindowsCreateString", "the empty string is NULL", the_empty_string_is_null },
         { "WindowsDuplicateString", "strings are counted", strings_are_counted },
@@ -395,6 +407,7 @@ const Row value_rows[] = {
         { "IWeakReference", "a weak reference resolves as long as its object is there", weak_references_do_not_keep },
         { "IWeakReference", "that of a factory always does", factories_outlive_their_weak_references },
         { "IWeakReference", "the last reference may go while it resolves", the_last_reference_may_go_meanwhile },
+        { "CoTaskMemRealloc", "memory that is handed over may grow", memory_that_is_handed_over_may_grow },
         { "RoInitialize", "apartments are counted by thread", apartments_are_counted_by_thread },
         { "RoGetActivationFactory", "classes that are not there are REGDB_E_CLASSNOTREG",
           classes_that_are_not_there_are_not_registered },
