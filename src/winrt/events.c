@@ -52,27 +52,57 @@ bool events_remove(Events *events, EventRegistrationToken token)
         return handler != NULL;
 }
 
-size_t events_get(Events *events, size_t from, EventList *ret_list)
+/* The one of this place, with a reference; NULL: it was removed. */
+static IUnknown *get(Events *events, size_t i)
+{
+        IUnknown *handler;
+
+        pthread_mutex_lock(&events->lock);
+        handler = events->handlers[i];
+        if (handler)
+                IUnknown_AddRef(handler);
+        pthread_mutex_unlock(&events->lock);
+        return handler;
+}
+
+static size_t count(Events *events)
 {
         size_t n;
 
-        *ret_list = (EventList){ 0 };
         pthread_mutex_lock(&events->lock);
-        if (events->n > from)
-                ret_list->handlers = malloc((events->n - from) * sizeof(*ret_list->handlers));
-        for (size_t i = from; i < events->n && ret_list->handlers; i++)
-                if (events->handlers[i]) {
-                        IUnknown_AddRef(events->handlers[i]);
-                        ret_list->handlers[ret_list->n++] = events->handlers[i];
-                }
         n = events->n;
         pthread_mutex_unlock(&events->lock);
         return n;
 }
 
-void events_list_done(EventList *list)
+/* What a proxy of a handler answers whose process is gone. */
+static bool is_gone(HRESULT hr)
 {
-        for (size_t i = 0; i < list->n; i++)
-                IUnknown_Release(list->handlers[i]);
-        free(list->handlers);
+        return hr == RPC_E_DISCONNECTED || hr == HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE);
+}
+
+size_t events_raise(Events *events, size_t from, EventCall call, void *userdata)
+{
+        size_t n = count(events);
+
+        for (size_t i = from; i < n; i++) {
+                IUnknown *handler = get(events, i);
+
+                if (handler && is_gone(call(handler, userdata)))
+                        (void)events_remove(events, (EventRegistrationToken){ (INT64)i + 1 });
+                if (handler)
+                        IUnknown_Release(handler);
+        }
+        return n;
+}
+
+bool events_any(Events *events)
+{
+        bool any = false;
+
+        pthread_mutex_lock(&events->lock);
+        for (size_t i = 0; i < events->n; i++)
+                any = any || events->handlers[i];
+        pthread_mutex_unlock(&events->lock);
+        return any;
 }

@@ -11,11 +11,8 @@ typedef struct Events {
         size_t n;
 } Events;
 
-/* The handlers at one moment, each with a reference. */
-typedef struct EventList {
-        IUnknown **handlers;
-        size_t n;
-} EventList;
+/* Calls a handler, and returns what it answers. */
+typedef HRESULT (*EventCall)(IUnknown *handler, void *userdata);
 
 void events_init(Events *events);
 void events_done(Events *events);
@@ -23,8 +20,10 @@ HRESULT events_add(Events *events, IUnknown *handler, EventRegistrationToken *re
 /* False for a token that was never given or is removed: it does nothing. */
 bool events_remove(Events *events, EventRegistrationToken token);
 /*
- * Those that were added after the first `from` ones; an empty list if there is no memory. Returns how many have been
- * added in all.
+ * Calls those that were added after the first `from` ones, in their order, but for those that are removed before it
+ * is their turn and those that are added meanwhile. One that answers that its process is gone is removed. Returns how
+ * many had been added in all.
  */
-size_t events_get(Events *events, size_t from, EventList *ret_list);
-void events_list_done(EventList *list);
+size_t events_raise(Events *events, size_t from, EventCall call, void *userdata);
+/* Whether it has a handler. */
+bool events_any(Events *events);

@@ -159,30 +159,44 @@ static const Class args_class = {
         .done = args_done, .faces = { { &IID_IBackgroundActivatedEventArgs, &args_vtable, NULL } },
 };
 
-static HRESULT tell(Known *known, const EventList *list, IBackgroundTaskInstance *instance)
-{
+typedef struct Activation {
         IBackgroundTaskRegistrationGroup *group;
-        HRESULT hr = group_wrap(known->id, &group), result = S_OK;
+        IBackgroundActivatedEventArgs *args;
+        HRESULT result;
+} Activation;
+
+/* The run fails as the first handler that fails; none is removed for it, because each counts for the server. */
+static HRESULT call_activated(IUnknown *handler, void *userdata)
+{
+        Activation *activation = userdata;
+        HRESULT hr = IBackgroundActivatedEventHandler_Invoke((IBackgroundActivatedEventHandler *)handler,
+                                                             activation->group, activation->args);
+
+        if (FAILED(hr) && SUCCEEDED(activation->result))
+                activation->result = hr;
+        return S_OK;
+}
+
+static HRESULT tell(Known *known, IBackgroundTaskInstance *instance)
+{
+        Activation activation = { .result = S_OK };
+        HRESULT hr = group_wrap(known->id, &activation.group);
         Args *args;
 
         if (FAILED(hr))
                 return hr;
         args = (Args *)object_new(&args_class);
         if (!args) {
-                IBackgroundTaskRegistrationGroup_Release(group);
+                IBackgroundTaskRegistrationGroup_Release(activation.group);
                 return E_OUTOFMEMORY;
         }
         IBackgroundTaskInstance_AddRef(instance);
         args->instance = instance;
-        for (size_t i = 0; i < list->n; i++) {
-                hr = IBackgroundActivatedEventHandler_Invoke((IBackgroundActivatedEventHandler *)list->handlers[i],
-                                                             group, object_face(&args->object, 0));
-                if (FAILED(hr) && SUCCEEDED(result))
-                        result = hr;
-        }
+        activation.args = object_face(&args->object, 0);
+        (void)events_raise(&known->activated, 0, call_activated, &activation);
         object_unref(&args->object);
-        IBackgroundTaskRegistrationGroup_Release(group);
-        return result;
+        IBackgroundTaskRegistrationGroup_Release(activation.group);
+        return activation.result;
 }
 
 static void *create(void *factory)
@@ -202,7 +216,6 @@ static void destroy(void *object)
 /* A group without handlers here has nobody to run its tasks, and neither has a task without a group. */
 static int run_it(bgt_instance *instance, void *object)
 {
-        _cleanup_(events_list_done) EventList list = { 0 };
         Run *run = object;
         Known *known;
         HRESULT hr;
@@ -210,12 +223,10 @@ static int run_it(bgt_instance *instance, void *object)
         pthread_mutex_lock(&lock);
         known = find(bgt_registration_group(bgt_instance_task(instance)));
         pthread_mutex_unlock(&lock);
-        if (known)
-                (void)events_get(&known->activated, 0, &list);
-        if (list.n == 0)
+        if (!known || !events_any(&known->activated))
                 return -ENOSYS;
         hr = instance_new(instance, &run->instance);
-        return hresult_to_result(SUCCEEDED(hr) ? tell(known, &list, run->instance) : hr);
+        return hresult_to_result(SUCCEEDED(hr) ? tell(known, run->instance) : hr);
 }
 
 static const bgt_class class_ = { .size = sizeof class_, .create = create, .run = run_it, .destroy = destroy };

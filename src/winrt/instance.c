@@ -60,24 +60,33 @@ static STDMETHODIMP get_trigger_details(IBackgroundTaskInstance *self, IInspecta
         return ret_value ? details_new(instance_of(self)->instance, ret_value) : E_POINTER;
 }
 
-/* A reason of ours is told as Abort, which is what such a cancellation means. */
-static void call_canceled(Instance *instance, IBackgroundTaskCanceledEventHandler *handler, int reason)
+typedef struct Cancellation {
+        IBackgroundTaskInstance *sender;
+        BackgroundTaskCancellationReason reason;
+} Cancellation;
+
+static HRESULT call_canceled(IUnknown *handler, void *userdata)
 {
-        (void)IBackgroundTaskCanceledEventHandler_Invoke(
-                handler, (IBackgroundTaskInstance *)object_face(&instance->object, 0),
-                reason > BackgroundTaskCancellationReason_EnergySaver ? BackgroundTaskCancellationReason_Abort :
-                (BackgroundTaskCancellationReason)reason);
+        const Cancellation *cancellation = userdata;
+
+        return IBackgroundTaskCanceledEventHandler_Invoke((IBackgroundTaskCanceledEventHandler *)handler,
+                                                          cancellation->sender, cancellation->reason);
 }
 
-/* Tells whoever was not told yet: a handler that is added late is told at once. */
+/*
+ * Tells whoever was not told yet: a handler that is added late is told at once. A reason of ours is told as Abort,
+ * which is what such a cancellation means.
+ */
 static void on_canceled(bgt_instance *of, int reason, void *userdata)
 {
-        _cleanup_(events_list_done) EventList list = { 0 };
         Instance *instance = userdata;
+        Cancellation cancellation = {
+                .sender = object_face(&instance->object, 0),
+                .reason = reason > BackgroundTaskCancellationReason_EnergySaver ?
+                        BackgroundTaskCancellationReason_Abort : (BackgroundTaskCancellationReason)reason,
+        };
 
-        instance->n_told = events_get(&instance->canceled, instance->n_told, &list);
-        for (size_t i = 0; i < list.n; i++)
-                call_canceled(instance, (IBackgroundTaskCanceledEventHandler *)list.handlers[i], reason);
+        instance->n_told = events_raise(&instance->canceled, instance->n_told, call_canceled, &cancellation);
 }
 
 static STDMETHODIMP add_canceled(IBackgroundTaskInstance *self, IBackgroundTaskCanceledEventHandler *handler,

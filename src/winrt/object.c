@@ -62,12 +62,7 @@ static void forget(Object *object)
 /* Under the lock, so that the object is there, though its last reference may just have gone. */
 static Object *try_ref(Weak *weak)
 {
-        unsigned n = weak->target ? atomic_load(&weak->target->n_ref) : 0;
-
-        while (n > 0)
-                if (atomic_compare_exchange_weak(&weak->target->n_ref, &n, n + 1))
-                        return weak->target;
-        return weak->is_static ? weak->target : NULL;
+        return weak->is_static || (weak->target && object_try_ref(weak->target)) ? weak->target : NULL;
 }
 
 Object *object_ref(Object *object)
@@ -75,6 +70,16 @@ Object *object_ref(Object *object)
         if (object && atomic_load(&object->n_ref) > 0)
                 atomic_fetch_add_explicit(&object->n_ref, 1, memory_order_relaxed);
         return object;
+}
+
+bool object_try_ref(Object *object)
+{
+        unsigned n = atomic_load(&object->n_ref);
+
+        while (n > 0)
+                if (atomic_compare_exchange_weak(&object->n_ref, &n, n + 1))
+                        return true;
+        return false;
 }
 
 void object_unref(Object *object)
@@ -211,6 +216,7 @@ STDMETHODIMP object_get_iids(void *self, ULONG *ret_n, IID **ret_iids)
 
         if (!ret_n || !ret_iids)
                 return E_POINTER;
+        *ret_n = 0;
         while (n < FACES_MAX && class_->faces[n].iid)
                 n++;
         *ret_iids = CoTaskMemAlloc(n * sizeof(IID));

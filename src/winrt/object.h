@@ -52,6 +52,8 @@ Object *object_new(const Class *class_);
 /* A static one, which was given room. */
 void object_init_static(Object *object, const Class *class_);
 Object *object_ref(Object *object);
+/* False: its last reference is gone already, and it is about to be freed. Not of a static one. */
+bool object_try_ref(Object *object);
 void object_unref(Object *object);
 DEFINE_CLEANUP(Object *, object_unref);
 /* The face of this number as the caller sees it. */

@@ -11,6 +11,8 @@
 #include "winrt/valueset.h"
 
 #define TYPES_KEY "winrt.types"
+/* Deeper ones no record takes; a set may hold itself. */
+#define NESTED_MAX 8
 
 static HRESULT from_errno(int r)
 {
@@ -135,7 +137,10 @@ static HRESULT put_value(bgt_record *record, const char *key, IPropertyValue *va
         }
 }
 
-HRESULT value_to_record(bgt_record *record, bgt_record *types, const char *key, IInspectable *object)
+static HRESULT set_to_record(IPropertySet *set, unsigned left, bgt_record **ret);
+
+/* left: so many sets in each other may follow. */
+static HRESULT put_object(bgt_record *record, bgt_record *types, const char *key, IInspectable *object, unsigned left)
 {
         PropertyType type = PropertyType_Empty;
         IPropertySet *nested = NULL;
@@ -147,7 +152,7 @@ HRESULT value_to_record(bgt_record *record, bgt_record *types, const char *key, 
         } else if (SUCCEEDED(IInspectable_QueryInterface(object, &IID_IPropertySet, (void **)&nested))) {
                 bgt_record *inner = NULL;
 
-                hr = valueset_to_record(nested, &inner);
+                hr = left > 0 ? set_to_record(nested, left - 1, &inner) : E_INVALIDARG;
                 if (SUCCEEDED(hr))
                         hr = from_errno(bgt_record_set_record(record, key, inner));
                 bgt_record_unref(inner);
@@ -167,7 +172,12 @@ HRESULT value_to_record(bgt_record *record, bgt_record *types, const char *key, 
         return hr;
 }
 
-static HRESULT put_pair(bgt_record *record, bgt_record *types, IKeyValuePair_HSTRING_IInspectable *pair)
+HRESULT value_to_record(bgt_record *record, bgt_record *types, const char *key, IInspectable *object)
+{
+        return put_object(record, types, key, object, NESTED_MAX);
+}
+
+static HRESULT put_pair(bgt_record *record, bgt_record *types, IKeyValuePair_HSTRING_IInspectable *pair, unsigned left)
 {
         _cleanup_(freep) char *key = NULL;
         IInspectable *object = NULL;
@@ -179,14 +189,14 @@ static HRESULT put_pair(bgt_record *record, bgt_record *types, IKeyValuePair_HST
         if (SUCCEEDED(hr))
                 hr = IKeyValuePair_HSTRING_IInspectable_get_Value(pair, &object);
         if (SUCCEEDED(hr))
-                hr = value_to_record(record, types, key, object);
+                hr = put_object(record, types, key, object, left);
         if (object)
                 IInspectable_Release(object);
         (void)WindowsDeleteString(name);
         return hr;
 }
 
-static HRESULT put_all(bgt_record *record, bgt_record *types, IIterator_HSTRING_IInspectable *iterator)
+static HRESULT put_all(bgt_record *record, bgt_record *types, IIterator_HSTRING_IInspectable *iterator, unsigned left)
 {
         boolean more = 0;
         HRESULT hr = IIterator_HSTRING_IInspectable_get_HasCurrent(iterator, &more);
@@ -196,7 +206,7 @@ static HRESULT put_all(bgt_record *record, bgt_record *types, IIterator_HSTRING_
 
                 hr = IIterator_HSTRING_IInspectable_get_Current(iterator, &pair);
                 if (SUCCEEDED(hr)) {
-                        hr = put_pair(record, types, pair);
+                        hr = put_pair(record, types, pair, left);
                         IKeyValuePair_HSTRING_IInspectable_Release(pair);
                 }
                 if (SUCCEEDED(hr))
@@ -205,7 +215,7 @@ static HRESULT put_all(bgt_record *record, bgt_record *types, IIterator_HSTRING_
         return hr;
 }
 
-HRESULT valueset_to_record(IPropertySet *set, bgt_record **ret)
+static HRESULT set_to_record(IPropertySet *set, unsigned left, bgt_record **ret)
 {
         IIterable_HSTRING_IInspectable *iterable = NULL;
         IIterator_HSTRING_IInspectable *iterator = NULL;
@@ -223,7 +233,7 @@ HRESULT valueset_to_record(IPropertySet *set, bgt_record **ret)
         if (SUCCEEDED(hr))
                 hr = IIterable_HSTRING_IInspectable_First(iterable, &iterator);
         if (SUCCEEDED(hr))
-                hr = put_all(record, types, iterator);
+                hr = put_all(record, types, iterator, left);
         if (SUCCEEDED(hr) && bgt_record_size(types) > 0)
                 hr = from_errno(bgt_record_set_record(record, TYPES_KEY, types));
         if (iterator)
@@ -235,6 +245,11 @@ HRESULT valueset_to_record(IPropertySet *set, bgt_record **ret)
         bgt_record_unref(types);
         bgt_record_unref(record);
         return hr;
+}
+
+HRESULT valueset_to_record(IPropertySet *set, bgt_record **ret)
+{
+        return set_to_record(set, NESTED_MAX, ret);
 }
 
 /* And back. */

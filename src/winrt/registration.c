@@ -93,23 +93,50 @@ static STDMETHODIMP get_trigger(IBackgroundTaskRegistration2 *self, IBackgroundT
         return value_wrap_trigger(bgt_registration_trigger(registration_of(self)->task), ret_value);
 }
 
+/* What a handler is called with. */
+typedef struct Telling {
+        IBackgroundTaskRegistration *sender;
+        void *args;
+} Telling;
+
+static HRESULT call_progress(IUnknown *handler, void *userdata)
+{
+        const Telling *telling = userdata;
+
+        return IBackgroundTaskProgressEventHandler_Invoke((IBackgroundTaskProgressEventHandler *)handler,
+                                                          telling->sender, telling->args);
+}
+
+static HRESULT call_completed(IUnknown *handler, void *userdata)
+{
+        const Telling *telling = userdata;
+
+        return IBackgroundTaskCompletedEventHandler_Invoke((IBackgroundTaskCompletedEventHandler *)handler,
+                                                           telling->sender, telling->args);
+}
+
+/*
+ * Takes the reference to the arguments. A handler may give the last reference to the registration back; where it is
+ * gone already, nobody is told.
+ */
+static void tell(Registration *registration, Events *events, EventCall call, void *args)
+{
+        Telling telling = { object_face(&registration->object, 0), args };
+
+        if (object_try_ref(&registration->object)) {
+                (void)events_raise(events, 0, call, &telling);
+                object_unref(&registration->object);
+        }
+        IUnknown_Release((IUnknown *)args);
+}
+
 static void on_progress(bgt_registration *task, const char *run, uint32_t progress, void *userdata)
 {
         Registration *registration = userdata;
         IBackgroundTaskProgressEventArgs *args;
-        _cleanup_(events_list_done) EventList list = { 0 };
 
-        if (FAILED(args_new_progress(run, progress, &args)))
-                return;
-        /* A handler may give the last reference back. */
-        (void)object_ref(&registration->object);
-        (void)events_get(&registration->progress, 0, &list);
-        for (size_t i = 0; i < list.n; i++)
-                (void)IBackgroundTaskProgressEventHandler_Invoke(
-                        (IBackgroundTaskProgressEventHandler *)list.handlers[i],
-                        (IBackgroundTaskRegistration *)object_face(&registration->object, 0), args);
-        IBackgroundTaskProgressEventArgs_Release(args);
-        object_unref(&registration->object);
+        if (SUCCEEDED(args_new_progress(run, progress, &args)))
+                tell(registration, &registration->progress, call_progress, args);
 }
 
 static void on_completed(bgt_registration *task, const char *run, int result, const bgt_record *details,
@@ -117,19 +144,9 @@ static void on_completed(bgt_registration *task, const char *run, int result, co
 {
         Registration *registration = userdata;
         IBackgroundTaskCompletedEventArgs *args;
-        _cleanup_(events_list_done) EventList list = { 0 };
 
-        if (FAILED(args_new_completed(run, result, &args)))
-                return;
-        /* A handler may give the last reference back. */
-        (void)object_ref(&registration->object);
-        (void)events_get(&registration->completed, 0, &list);
-        for (size_t i = 0; i < list.n; i++)
-                (void)IBackgroundTaskCompletedEventHandler_Invoke(
-                        (IBackgroundTaskCompletedEventHandler *)list.handlers[i],
-                        (IBackgroundTaskRegistration *)object_face(&registration->object, 0), args);
-        IBackgroundTaskCompletedEventArgs_Release(args);
-        object_unref(&registration->object);
+        if (SUCCEEDED(args_new_completed(run, result, &args)))
+                tell(registration, &registration->completed, call_completed, args);
 }
 
 static STDMETHODIMP add_progress(IBackgroundTaskRegistration *self, IBackgroundTaskProgressEventHandler *handler,

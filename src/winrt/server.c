@@ -87,6 +87,9 @@ static int run_it(bgt_instance *instance, void *object)
         HRESULT hr;
 
         hr = IClassFactory_CreateInstance(run->factory, NULL, &IID_IBackgroundTask, (void **)&run->task);
+        /* A factory may leave anything behind when it fails. */
+        if (FAILED(hr))
+                run->task = NULL;
         if (SUCCEEDED(hr) && !run->task)
                 hr = E_NOINTERFACE;
         if (SUCCEEDED(hr))

@@ -207,25 +207,31 @@ static const Class args_class = {
         .done = args_done, .faces = { { &IID_IMapChangedEventArgs_HSTRING, &args_vtable, NULL } },
 };
 
+typedef struct Change {
+        IObservableMap_HSTRING_IInspectable *sender;
+        IMapChangedEventArgs_HSTRING *args;
+} Change;
+
+static HRESULT call_changed(IUnknown *handler, void *userdata)
+{
+        const Change *change = userdata;
+
+        return IMapChangedEventHandler_HSTRING_IInspectable_Invoke(
+                (IMapChangedEventHandler_HSTRING_IInspectable *)handler, change->sender, change->args);
+}
+
 /* The change is made: who cannot be told of it for want of memory is not. */
 static void tell(ValueSet *set, CollectionChange change, HSTRING key)
 {
-        _cleanup_(events_list_done) EventList list = { 0 };
-        ChangedArgs *args;
+        ChangedArgs *args = events_any(&set->changed) ? (ChangedArgs *)object_new(&args_class) : NULL;
+        Change told = { .sender = object_face(&set->object, 2) };
 
-        (void)events_get(&set->changed, 0, &list);
-        if (list.n == 0)
-                return;
-        args = (ChangedArgs *)object_new(&args_class);
         if (!args)
                 return;
         args->change = change;
+        told.args = object_face(&args->object, 0);
         if (SUCCEEDED(WindowsDuplicateString(key, &args->key)))
-                for (size_t i = 0; i < list.n; i++)
-                        (void)IMapChangedEventHandler_HSTRING_IInspectable_Invoke(
-                                (IMapChangedEventHandler_HSTRING_IInspectable *)list.handlers[i],
-                                (IObservableMap_HSTRING_IInspectable *)object_face(&set->object, 2),
-                                object_face(&args->object, 0));
+                (void)events_raise(&set->changed, 0, call_changed, &told);
         object_unref(&args->object);
 }
 
@@ -243,12 +249,14 @@ static bool is_value(IInspectable *value, bool may_be_set)
         return !value && may_be_set;
 }
 
-static HRESULT put(ValueSet *set, HSTRING key, IInspectable *value, boolean *ret_replaced)
+/* What was there before, a value of the program, is the caller's: it may come back here when it is released. */
+static HRESULT put(ValueSet *set, HSTRING key, IInspectable *value, boolean *ret_replaced, IUnknown **ret_old)
 {
         MapEntry *entry = find(set, key), *grown;
         HSTRING copy = NULL;
         HRESULT hr;
 
+        *ret_old = NULL;
         *ret_replaced = entry != NULL;
         if (!entry) {
                 hr = WindowsDuplicateString(key, &copy);
@@ -265,8 +273,7 @@ static HRESULT put(ValueSet *set, HSTRING key, IInspectable *value, boolean *ret
         }
         if (value)
                 IInspectable_AddRef(value);
-        if (entry->value)
-                IUnknown_Release(entry->value);
+        *ret_old = entry->value;
         entry->value = (IUnknown *)value;
         return S_OK;
 }
@@ -274,6 +281,7 @@ static HRESULT put(ValueSet *set, HSTRING key, IInspectable *value, boolean *ret
 static STDMETHODIMP insert(IMap_HSTRING_IInspectable *self, HSTRING key, IInspectable *value, boolean *ret_replaced)
 {
         ValueSet *set = set_of(self);
+        IUnknown *old = NULL;
         HRESULT hr;
 
         if (!ret_replaced)
@@ -283,8 +291,10 @@ static STDMETHODIMP insert(IMap_HSTRING_IInspectable *self, HSTRING key, IInspec
                 return E_INVALIDARG;
         hr = begin(set, true);
         if (SUCCEEDED(hr))
-                hr = put(set, key, value, ret_replaced);
+                hr = put(set, key, value, ret_replaced, &old);
         hr = end(set, hr, true);
+        if (old)
+                IUnknown_Release(old);
         if (SUCCEEDED(hr))
                 tell(set, *ret_replaced ? CollectionChange_ItemChanged : CollectionChange_ItemInserted, key);
         return hr;
@@ -317,10 +327,16 @@ static STDMETHODIMP clear(IMap_HSTRING_IInspectable *self)
 {
         ValueSet *set = set_of(self);
         HRESULT hr = begin(set, true);
+        MapEntry *entries = NULL;
+        size_t n = 0;
 
-        if (SUCCEEDED(hr))
-                forget(set);
+        if (SUCCEEDED(hr)) {
+                entries = TAKE_PTR(set->entries);
+                n = set->n;
+                set->n = 0;
+        }
         hr = end(set, hr, true);
+        map_entries_free(entries, n);
         if (SUCCEEDED(hr))
                 tell(set, CollectionChange_Reset, NULL);
         return hr;

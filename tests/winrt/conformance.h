@@ -24,9 +24,9 @@ typedef struct Row {
         const char *todo; /* why it cannot hold yet: then it must fail */
 } Row;
 
-extern const Row value_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
+extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
         refusal_rows[], group_rows[], server_rows[], activation_rows[], trigger_rows[], library_rows[],
-        object_rows[], memory_rows[], confined_rows[];
+        object_rows[], memory_rows[], thread_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));

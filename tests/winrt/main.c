@@ -156,7 +156,8 @@ static const Row stranger_rows[] = {
 #define ROWS_MAX 6
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
-        [PLACE_NOWHERE] = { value_rows, set_rows, class_rows, stranger_rows },
+        [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
+                            stranger_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows },
         [PLACE_SERVER] = { server_rows, activation_rows, trigger_rows, library_rows, object_rows, memory_rows },
