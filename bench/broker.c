@@ -274,6 +274,16 @@ static double count_wakeups(pid_t pid)
         return n;
 }
 
+double bench_broker_cpu_usec(const Bench *bench)
+{
+        struct timespec now = { 0 };
+        clockid_t clock;
+
+        if (clock_getcpuclockid(bench->broker, &clock) != 0 || clock_gettime(clock, &now) < 0)
+                bench_die("the broker's processor time", NULL);
+        return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
 double bench_wakeups(const Bench *bench, int seconds)
 {
         const struct timespec settle = { .tv_sec = 1 }, rest = { .tv_sec = seconds };

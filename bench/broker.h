@@ -39,4 +39,5 @@ bgt_builder *bench_interval_builder(bgt *b, const char *name);
 double bench_register_batches(const Bench *bench, const char *prefix, int n_batches);
 /* Of the broker. Wake-ups: how often in a second one of its threads has slept and runs again, in so many seconds. */
 double bench_anonymous_bytes(const Bench *bench);
+double bench_broker_cpu_usec(const Bench *bench);
 double bench_wakeups(const Bench *bench, int seconds);

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/utf8.h"
 #include "sensors/uevents.h"
+#include "sensors/watched.h"
 
 /* What comes together is told together: when nothing has come for so long, at the latest after the maximum. */
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
@@ -21,8 +22,9 @@
 #define ENTRIES_MAX ((size_t)60 * 1024)
 
 typedef struct Watcher {
+        Watched watched;
         ListNode node;
-        uint8_t kind;
+        Devices *devices;
         char *text;
         char *parsed;       /* what watch points into */
         DeviceWatch watch;
@@ -36,6 +38,7 @@ struct Devices {
         Uevents *uevents;
         DevicesHappened happened;
         void *userdata;
+        WatchedMap by_text;
         ListNode watchers;
         Delay pause;        /* runs while there is something to tell */
         uint64_t first_mono_usec;
@@ -46,6 +49,7 @@ static Watcher *watcher_free(Watcher *watcher)
         if (!watcher)
                 return NULL;
         list_remove(&watcher->node);
+        watched_remove(&watcher->devices->by_text, &watcher->watched);
         buffer_done(&watcher->entries);
         free(watcher->text);
         free(watcher->parsed);
@@ -116,9 +120,9 @@ static void tell(Devices *devices, Watcher *watcher)
         watcher->entries = (Buffer){ 0 };
         watcher->dirty = watcher->everything = false;
         if (everything)
-                devices->happened(watcher->kind, watcher->text, "", 1, devices->userdata);
+                devices->happened(watcher->watched.kind, watcher->text, "", 1, devices->userdata);
         else
-                devices->happened(watcher->kind, watcher->text, entries.data, entries.size, devices->userdata);
+                devices->happened(watcher->watched.kind, watcher->text, entries.data, entries.size, devices->userdata);
         buffer_done(&entries);
 }
 
@@ -187,13 +191,9 @@ static void on_event(const Uevent *event, void *userdata)
 
 static Watcher *find(const Devices *devices, uint8_t kind, const char *text)
 {
-        list_for_each(i, &devices->watchers) {
-                Watcher *watcher = list_entry(i, Watcher, node);
+        Watched *watched = watched_find(&devices->by_text, kind, text);
 
-                if (watcher->kind == kind && strcmp(watcher->text, text) == 0)
-                        return watcher;
-        }
-        return NULL;
+        return watched ? CONTAINER_OF(watched, Watcher, watched) : NULL;
 }
 
 int devices_watch(Devices *devices, uint8_t kind, const char *text)
@@ -206,14 +206,16 @@ int devices_watch(Devices *devices, uint8_t kind, const char *text)
         if (!watcher)
                 return -ENOMEM;
         list_init(&watcher->node);
-        watcher->kind = kind;
+        watcher->devices = devices;
         watcher->text = strdup(text);
         watcher->parsed = strdup(text);
         if (!watcher->text || !watcher->parsed)
                 return -ENOMEM;
         if (device_watch_parse(watcher->parsed, &watcher->watch) < 0)
                 return -EINVAL;
-        list_append(&devices->watchers, &TAKE_PTR(watcher)->node);
+        list_append(&devices->watchers, &watcher->node);
+        watched_add(&devices->by_text, &watcher->watched, kind, watcher->text);
+        TAKE_PTR(watcher);
         return 0;
 }
 
@@ -236,7 +238,9 @@ int devices_new(Loop *loop, DevicesHappened happened, void *userdata, Devices **
                 return -ENOMEM;
         *devices = (Devices){ .loop = loop, .happened = happened, .userdata = userdata, .pause = DELAY_INIT };
         list_init(&devices->watchers);
-        r = delay_init(&devices->pause, loop, on_pause_over, devices);
+        r = watched_init(&devices->by_text);
+        if (r >= 0)
+                r = delay_init(&devices->pause, loop, on_pause_over, devices);
         if (r >= 0)
                 r = uevents_new(loop, NULL, on_event, devices, &devices->uevents);
         if (r < 0)
@@ -253,6 +257,7 @@ Devices *devices_free(Devices *devices)
                 watcher_free(list_entry(i, Watcher, node));
         uevents_free(devices->uevents);
         delay_done(&devices->pause);
+        watched_done(&devices->by_text);
         free(devices);
         return NULL;
 }

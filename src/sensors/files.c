@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file-watch.h"
@@ -26,6 +27,7 @@
 #include "base/map.h"
 #include "base/utf8.h"
 #include "base/delay.h"
+#include "sensors/watched.h"
 
 #define CHANGES (IN_CREATE | IN_DELETE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO)
 #define MASK (CHANGES | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
@@ -53,6 +55,7 @@ typedef struct Folder {
 } Folder;
 
 struct Watcher {
+        Watched watched;
         ListNode node;
         ListNode dirty_node;
         Files *files;
@@ -77,6 +80,7 @@ struct Files {
         DIR *scan_dir;      /* of the first folder that is to be scanned */
         ListNode scans;
         Map by_wd;
+        WatchedMap by_text;
         ListNode watchers;
         ListNode dirty;
         Delay pause;
@@ -313,19 +317,29 @@ static void drop_root(Watcher *watcher, size_t root, bool anchors_only)
         }
 }
 
-/* The anchor first: what comes while we look is seen. A folder tells itself when it goes, and needs none. */
-static void resolve(Watcher *watcher, size_t root, bool is_new)
+static bool add_root(Watcher *watcher, size_t root, bool is_new)
 {
         const char *path = watcher->spec.paths[root];
         struct stat status;
 
+        return stat(path, &status) >= 0 && S_ISDIR(status.st_mode) && add_tree(watcher, root, path, is_new, 0);
+}
+
+/*
+ * A folder tells itself when it goes, and needs no anchor; to set one and take it away again would cost the kernel a
+ * walk through all that is in the folder above. With an anchor we look again: what comes while we do is seen.
+ */
+static void resolve(Watcher *watcher, size_t root, bool is_new)
+{
+        const char *path = watcher->spec.paths[root];
+
         drop_root(watcher, root, false);
-        add_anchor(watcher, root);
-        if (stat(path, &status) < 0)
-                return;
-        if (S_ISDIR(status.st_mode) && add_tree(watcher, root, path, is_new, 0))
-                drop_root(watcher, root, true);
-        if (is_new)
+        if (!add_root(watcher, root, is_new)) {
+                add_anchor(watcher, root);
+                if (add_root(watcher, root, is_new))
+                        drop_root(watcher, root, true);
+        }
+        if (is_new && access(path, F_OK) >= 0)
                 note_change(watcher, path, "");
 }
 
@@ -503,13 +517,9 @@ static void on_readable(LoopSource *source, uint32_t events, void *userdata)
 
 static Watcher *find_watcher(const Files *files, const char *text)
 {
-        list_for_each(i, &files->watchers) {
-                Watcher *watcher = list_entry(i, Watcher, node);
+        Watched *watched = watched_find(&files->by_text, 0, text);
 
-                if (strcmp(watcher->text, text) == 0)
-                        return watcher;
-        }
-        return NULL;
+        return watched ? CONTAINER_OF(watched, Watcher, watched) : NULL;
 }
 
 static void free_watcher(Watcher *watcher)
@@ -518,6 +528,7 @@ static void free_watcher(Watcher *watcher)
                 drop_folder(watcher->files, list_entry(i, Folder, node), false);
         list_remove(&watcher->node);
         list_remove(&watcher->dirty_node);
+        watched_remove(&watcher->files->by_text, &watcher->watched);
         buffer_done(&watcher->changes);
         free(watcher->text);
         free(watcher->parsed);
@@ -550,6 +561,7 @@ int files_watch(Files *files, const char *text)
         for (size_t root = 0; root < watcher->spec.n_paths; root++)
                 resolve(watcher, root, false);
         list_append(&files->watchers, &watcher->node);
+        watched_add(&files->by_text, &watcher->watched, 0, watcher->text);
         TAKE_PTR(watcher);
         return 0;
 }
@@ -588,6 +600,8 @@ int files_new(Loop *loop, FilesChanged changed, void *userdata, Files **ret_file
         list_init(&files->scans);
         files->events = malloc(EVENTS_SIZE);
         r = files->events ? map_init(&files->by_wd) : -ENOMEM;
+        if (r >= 0)
+                r = watched_init(&files->by_text);
         if (r < 0)
                 return r;
         files->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -613,6 +627,7 @@ Files *files_free(Files *files)
         safe_close(files->fd);
         delay_done(&files->pause);
         map_done(&files->by_wd);
+        watched_done(&files->by_text);
         free(files->events);
         free(files);
         return NULL;

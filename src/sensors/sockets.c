@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "base/socket-address.h"
 #include "sensors/sensors.h"
+#include "sensors/watched.h"
 
 /*
  * What is still ready when it is settled is looked at again later, and each time after twice as long: at most so long
@@ -34,6 +35,7 @@
 #define KEPT_FD_MIN 64
 
 typedef struct Socket {
+        Watched watched;
         ListNode node;
         Sockets *sockets;
         LoopSource source;
@@ -50,6 +52,7 @@ struct Sockets {
         Loop *loop;
         SocketsReady ready;
         void *userdata;
+        WatchedMap by_text;
         ListNode list;
         size_t n;
 };
@@ -180,13 +183,9 @@ static void on_wait_over(Delay *delay, void *userdata)
 
 static Socket *find(const Sockets *sockets, const char *text)
 {
-        list_for_each(i, &sockets->list) {
-                Socket *s = list_entry(i, Socket, node);
+        Watched *watched = watched_find(&sockets->by_text, 0, text);
 
-                if (strcmp(s->text, text) == 0)
-                        return s;
-        }
-        return NULL;
+        return watched ? CONTAINER_OF(watched, Socket, watched) : NULL;
 }
 
 static void free_socket(Socket *s)
@@ -195,6 +194,7 @@ static void free_socket(Socket *s)
                 loop_remove(s->sockets->loop, &s->source);
         s->sockets->n--;
         list_remove(&s->node);
+        watched_remove(&s->sockets->by_text, &s->watched);
         delay_done(&s->wait);
         safe_close(s->fd);
         free(s);
@@ -224,6 +224,7 @@ int sockets_watch(Sockets *sockets, const char *text)
                 return r;
         }
         list_append(&sockets->list, &s->node);
+        watched_add(&sockets->by_text, &s->watched, 0, s->text);
         if (++sockets->n > SENSORS_SOCKETS_MAX)
                 snprintf(s->problem, sizeof s->problem, "it cannot listen: there are %d sockets already",
                          SENSORS_SOCKETS_MAX);
@@ -313,13 +314,17 @@ void sockets_keep(const Sockets *sockets)
 
 int sockets_new(Loop *loop, SocketsReady ready, void *userdata, Sockets **ret_sockets)
 {
-        Sockets *sockets = calloc(1, sizeof *sockets);
+        _cleanup_(sockets_freep) Sockets *sockets = calloc(1, sizeof *sockets);
+        int r;
 
         if (!sockets)
                 return -ENOMEM;
         *sockets = (Sockets){ .loop = loop, .ready = ready, .userdata = userdata };
         list_init(&sockets->list);
-        *ret_sockets = sockets;
+        r = watched_init(&sockets->by_text);
+        if (r < 0)
+                return r;
+        *ret_sockets = TAKE_PTR(sockets);
         return 0;
 }
 
@@ -329,6 +334,7 @@ Sockets *sockets_free(Sockets *sockets)
                 return NULL;
         list_for_each_safe(i, &sockets->list)
                 free_socket(list_entry(i, Socket, node));
+        watched_done(&sockets->by_text);
         free(sockets);
         return NULL;
 }

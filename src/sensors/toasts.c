@@ -12,6 +12,7 @@
 #include "base/terms.h"
 #include "base/utf8.h"
 #include "sensors/service.h"
+#include "sensors/watched.h"
 
 #define NAME "org.freedesktop.Notifications"
 #define PATH "/org/freedesktop/Notifications"
@@ -19,8 +20,8 @@
 #define ACTION_MAX 200
 
 typedef struct Watcher {
+        Watched watched;
         ListNode node;
-        uint8_t kind;
         char text[];
 } Watcher;
 
@@ -29,6 +30,7 @@ struct Toasts {
         Service service;
         ToastsHappened happened;
         void *userdata;
+        WatchedMap by_text;
         ListNode watchers;
         uint64_t n_entries;
         char problem[120];
@@ -56,7 +58,7 @@ static void tell(Toasts *toasts, uint8_t kind, uint32_t id, const char *what)
         list_for_each_safe(i, &toasts->watchers) {
                 Watcher *watcher = list_entry(i, Watcher, node);
 
-                if (watcher->kind == kind &&
+                if (watcher->watched.kind == kind &&
                     (kind != TRIGGER_TOAST_ACTION || fnmatch(watcher->text, what, 0) == 0))
                         toasts->happened(kind, watcher->text, entry, (size_t)n + 1, toasts->userdata);
         }
@@ -104,13 +106,9 @@ static const ServiceType notifications = {
 
 static Watcher *find(const Toasts *toasts, uint8_t kind, const char *text)
 {
-        list_for_each(i, &toasts->watchers) {
-                Watcher *watcher = list_entry(i, Watcher, node);
+        Watched *watched = watched_find(&toasts->by_text, kind, text);
 
-                if (watcher->kind == kind && strcmp(watcher->text, text) == 0)
-                        return watcher;
-        }
-        return NULL;
+        return watched ? CONTAINER_OF(watched, Watcher, watched) : NULL;
 }
 
 int toasts_watch(Toasts *toasts, uint8_t kind, const char *text)
@@ -123,8 +121,8 @@ int toasts_watch(Toasts *toasts, uint8_t kind, const char *text)
         watcher = calloc(1, sizeof *watcher + n);
         if (!watcher)
                 return -ENOMEM;
-        watcher->kind = kind;
         memcpy(watcher->text, text, n);
+        watched_add(&toasts->by_text, &watcher->watched, kind, watcher->text);
         list_append(&toasts->watchers, &watcher->node);
         return 0;
 }
@@ -135,6 +133,7 @@ void toasts_unwatch(Toasts *toasts, uint8_t kind, const char *text)
 
         if (!watcher)
                 return;
+        watched_remove(&toasts->by_text, &watcher->watched);
         list_remove(&watcher->node);
         free(watcher);
 }
@@ -156,14 +155,15 @@ const char *toasts_problem(Toasts *toasts)
 int toasts_new(Loop *loop, const char *address, ToastsHappened happened, void *userdata, Toasts **ret_toasts)
 {
         _cleanup_(toasts_freep) Toasts *toasts = calloc(1, sizeof *toasts);
-        int r = 0;
+        int r;
 
         if (!toasts)
                 return -ENOMEM;
         toasts->happened = happened;
         toasts->userdata = userdata;
         list_init(&toasts->watchers);
-        if (address[0])
+        r = watched_init(&toasts->by_text);
+        if (r >= 0 && address[0])
                 r = system_bus_new(loop, address, &toasts->bus);
         if (r >= 0 && toasts->bus)
                 r = service_init(&toasts->service, loop, toasts->bus, &notifications, toasts);
@@ -181,6 +181,7 @@ Toasts *toasts_free(Toasts *toasts)
                 list_remove(i);
                 free(list_entry(i, Watcher, node));
         }
+        watched_done(&toasts->by_text);
         service_done(&toasts->service);
         system_bus_free(toasts->bus);
         free(toasts);

@@ -40,6 +40,7 @@ struct Store {
 
         /* Of the caller's thread. */
         ListNode begun;    /* units */
+        uint64_t newest_begun; /* the highest commit number of any that was */
         Unit *current;     /* the one that puts go to */
         size_t n_begun_bytes;
 

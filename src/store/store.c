@@ -293,21 +293,30 @@ void store_key(const Store *store, uint8_t ret_key[static STORE_KEY_SIZE])
         memcpy(ret_key, store->key, STORE_KEY_SIZE);
 }
 
+/* Numbers rise as a rule: nearly each is that of the last unit, or of none. */
+static Unit *find_begun(const Store *store, uint64_t commit)
+{
+        if (commit > store->newest_begun)
+                return NULL;
+        for (ListNode *i = store->begun.prev; i != &store->begun; i = i->prev)
+                if (list_entry(i, Unit, link)->commit == commit)
+                        return list_entry(i, Unit, link);
+        return NULL;
+}
+
 int store_begin(Store *store, uint64_t commit)
 {
-        Unit *unit;
+        Unit *unit = find_begun(store, commit);
 
-        list_for_each(i, &store->begun) {
-                unit = list_entry(i, Unit, link);
-                if (unit->commit == commit) {
-                        store->current = unit;
-                        return 0;
-                }
+        if (unit) {
+                store->current = unit;
+                return 0;
         }
         unit = calloc(1, sizeof *unit);
         if (!unit)
                 return -ENOMEM;
         unit->commit = commit;
+        store->newest_begun = MAX(store->newest_begun, commit);
         list_append(&store->begun, &unit->link);
         store->current = unit;
         return 0;
