@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "broker/broker.h"
 
 #define FILE_NAME "environment"
@@ -69,38 +70,13 @@ static int import(Broker *broker, const char *name, const char *value)
         return 0;
 }
 
-static int write_all(int fd, const void *data, size_t size)
-{
-        for (const uint8_t *p = data; size > 0;) {
-                ssize_t n = write(fd, p, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                p += MAX(n, 0);
-                size -= (size_t)MAX(n, 0);
-        }
-        return 0;
-}
-
 static int save(const Broker *broker)
 {
-        _cleanup_(freep) char *path = NULL, *temporary = NULL;
-        _cleanup_(closep) int fd = -1;
-        int r;
+        _cleanup_(freep) char *path = NULL;
 
         if (asprintf(&path, "%s/" FILE_NAME, broker->paths.runtime) < 0)
-                path = NULL;
-        if (asprintf(&temporary, "%s/" FILE_NAME ".new", broker->paths.runtime) < 0)
-                temporary = NULL;
-        if (!path || !temporary)
                 return -ENOMEM;
-        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return -errno;
-        r = write_all(fd, broker->imported.data, broker->imported.size);
-        if (r >= 0 && rename(temporary, path) < 0)
-                r = -errno;
-        return r;
+        return replace_file(path, broker->imported.data, broker->imported.size, false);
 }
 
 void broker_load_environment(Broker *broker)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/macro.h"
 #include "launcher/log-format.h"
@@ -218,21 +219,6 @@ static int rotate(LogWriter *writer)
                 return -errno;
         writer->folder->n_logs--;
         return open_file(writer);
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -EIO;
-                data += n;
-                size -= (size_t)n;
-        }
-        return 0;
 }
 
 uint64_t log_writer_size(LogWriter *writer)

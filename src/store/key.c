@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "store/internal.h"
 
 #define KEY_NAME "key"
@@ -30,28 +31,6 @@ static int key_read(const char *path, uint8_t ret_key[static STORE_KEY_SIZE])
         return 0;
 }
 
-static int key_write(const char *path, const uint8_t key[static STORE_KEY_SIZE])
-{
-        _cleanup_(freep) char *temporary = NULL;
-        _cleanup_(closep) int fd = -1;
-        ssize_t n;
-
-        if (asprintf(&temporary, "%s.new", path) < 0)
-                return -ENOMEM;
-        unlink(temporary);
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return -errno;
-        n = write(fd, key, STORE_KEY_SIZE);
-        if (n != STORE_KEY_SIZE || fsync(fd) < 0 || rename(temporary, path) < 0) {
-                int r = n >= 0 && n != STORE_KEY_SIZE ? -ENOSPC : -errno;
-
-                unlink(temporary);
-                return r;
-        }
-        return 0;
-}
-
 int key_load(const char *folder, uint8_t ret_key[static STORE_KEY_SIZE])
 {
         _cleanup_(freep) char *path = NULL;
@@ -65,7 +44,7 @@ int key_load(const char *folder, uint8_t ret_key[static STORE_KEY_SIZE])
                 return r;
         if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
                 return -EIO;
-        r = key_write(path, key);
+        r = replace_file(path, key, sizeof key, true);
         if (r == 0)
                 memcpy(ret_key, key, sizeof key);
         return r;

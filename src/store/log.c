@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "store/internal.h"
 #include "store/mark.h"
 
@@ -411,16 +412,15 @@ static bool was_copied(const Log *log)
 static int write_file(const char *path, const uint8_t *data, size_t size)
 {
         _cleanup_(closep) int fd = -1;
+        int r;
 
         unlink(path);
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
-        for (ssize_t n; size > 0; data += n, size -= (size_t)n) {
-                n = write(fd, data, size);
-                if (n <= 0)
-                        return n < 0 ? -errno : -ENOSPC;
-        }
+        r = write_all(fd, data, size);
+        if (r < 0)
+                return r;
         return fsync(fd) < 0 ? -errno : 0;
 }
 

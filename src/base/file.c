@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+
+int write_all(int fd, const void *data, size_t size)
+{
+        const uint8_t *p = data;
+
+        while (size > 0) {
+                ssize_t n = write(fd, p, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -ENOSPC;
+                p += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+int replace_file(const char *path, const void *data, size_t size, bool sync)
+{
+        _cleanup_(freep) char *fresh = NULL;
+        _cleanup_(closep) int fd = -1;
+        int r;
+
+        if (asprintf(&fresh, "%s.new", path) < 0)
+                return -ENOMEM;
+        unlink(fresh);
+        fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, data, size);
+        if (r == 0 && sync && fsync(fd) < 0)
+                r = -errno;
+        if (r == 0 && rename(fresh, path) < 0)
+                r = -errno;
+        if (r < 0)
+                unlink(fresh);
+        return r;
+}
