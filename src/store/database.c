@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/head.h"
 #include "store/mark.h"
 
 #define APPLICATION_ID 0x62677461 /* "bgta" */
@@ -242,37 +243,69 @@ static int bring_up_to_date(Database *db, uint32_t *ret_schema)
         return r;
 }
 
+typedef struct Schema {
+        Database *db;
+        sqlite3 *model; /* a database that was just made, in memory */
+        sqlite3_stmt *right, *is_there, *mend;
+} Schema;
+
+static int prepare_schema(Schema *s)
+{
+        static const char right_text[] = "SELECT name, sql, type, tbl_name FROM sqlite_schema WHERE sql IS NOT NULL";
+        static const char is_there_text[] =
+                "SELECT 1 FROM sqlite_schema WHERE name = ?1 AND type = ?2 AND tbl_name = ?3";
+        static const char mend_text[] = "UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1 AND sql IS NOT ?2";
+        int result;
+
+        result = sqlite3_open(":memory:", &s->model);
+        for (uint32_t step = 0; result == SQLITE_OK && step < database_schema; step++)
+                result = sqlite3_exec(s->model, schema_steps[step], NULL, NULL, NULL);
+        if (result == SQLITE_OK)
+                result = sqlite3_prepare_v2(s->model, right_text, -1, &s->right, NULL);
+        if (result == SQLITE_OK)
+                result = sqlite3_prepare_v2(s->db->handle, is_there_text, -1, &s->is_there, NULL);
+        return result == SQLITE_OK ? sqlite3_prepare_v2(s->db->handle, mend_text, -1, &s->mend, NULL) : result;
+}
+
+/* One entry, to which s->right points. */
+static int mend_entry(Schema *s)
+{
+        sqlite3 *handle = s->db->handle;
+        int result;
+
+        for (int i = 0; i < 3; i++)
+                sqlite3_bind_value(s->is_there, i + 1, sqlite3_column_value(s->right, i == 0 ? 0 : i + 1));
+        result = sqlite3_step(s->is_there);
+        sqlite3_reset(s->is_there);
+        if (result != SQLITE_ROW)
+                return result == SQLITE_DONE ? SQLITE_CORRUPT : result;
+        sqlite3_bind_value(s->mend, 1, sqlite3_column_value(s->right, 0));
+        sqlite3_bind_value(s->mend, 2, sqlite3_column_value(s->right, 1));
+        result = sqlite3_step(s->mend) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(handle);
+        sqlite3_reset(s->mend);
+        s->db->mended = s->db->mended || sqlite3_changes(handle) > 0;
+        return result;
+}
+
 /*
  * A text of the schema that has lost a few letters may still be one to SQLite, which then calls the file whole and
- * finds no rows. What the texts are is known: they are those of a database that was just made.
+ * finds no rows. What the texts are is known: they are those of a database that was just made. -EUCLEAN: one is
+ * missing.
  */
 static int mend_schema(Database *db)
 {
-        static const char read_texts[] = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
-        static const char mend_text[] = "UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1 AND sql IS NOT ?2";
-        sqlite3_stmt *right = NULL, *mend = NULL;
-        sqlite3 *model = NULL;
+        Schema s = { .db = db };
         int result;
 
-        result = sqlite3_open(":memory:", &model);
-        for (uint32_t step = 0; result == SQLITE_OK && step < database_schema; step++)
-                result = sqlite3_exec(model, schema_steps[step], NULL, NULL, NULL);
-        if (result == SQLITE_OK)
-                result = sqlite3_prepare_v2(model, read_texts, -1, &right, NULL);
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
-        if (result == SQLITE_OK)
-                result = sqlite3_prepare_v2(db->handle, mend_text, -1, &mend, NULL);
-        while (result == SQLITE_OK && (result = sqlite3_step(right)) == SQLITE_ROW) {
-                sqlite3_bind_value(mend, 1, sqlite3_column_value(right, 0));
-                sqlite3_bind_value(mend, 2, sqlite3_column_value(right, 1));
-                result = sqlite3_step(mend) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(db->handle);
-                sqlite3_reset(mend);
-                db->mended = db->mended || sqlite3_changes(db->handle) > 0;
-        }
-        sqlite3_finalize(right);
-        sqlite3_finalize(mend);
-        sqlite3_close(model);
+        result = prepare_schema(&s);
+        while (result == SQLITE_OK && (result = sqlite3_step(s.right)) == SQLITE_ROW)
+                result = mend_entry(&s);
+        sqlite3_finalize(s.right);
+        sqlite3_finalize(s.is_there);
+        sqlite3_finalize(s.mend);
+        sqlite3_close(s.model);
         /* The texts are read again. */
         if (db->mended)
                 sqlite3_exec(db->handle, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
@@ -303,9 +336,6 @@ static int configure(Database *db)
         sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, DATABASE_ROW_MAX);
         sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MSEC);
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        /* SQLite opens for reading what it may not write. */
-        if (sqlite3_db_readonly(db->handle, "main") == 1)
-                return -EROFS;
         r = database_execute(db, pragmas);
         if (r < 0)
                 return r;
@@ -323,7 +353,12 @@ static int open_handle(Database *db)
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         if (r != SQLITE_OK)
                 return database_errno(db, r);
-        return configure(db);
+        /* SQLite opens for reading what it may not write. */
+        if (sqlite3_db_readonly(db->handle, "main") == 1)
+                return -EROFS;
+        r = configure(db);
+        /* What says so now is the header, which has been read meanwhile, and it is none of ours. */
+        return (r == 0 || r == -EROFS) && sqlite3_db_readonly(db->handle, "main") == 1 ? -EUCLEAN : r;
 }
 
 static void close_handle(Database *db)
@@ -347,7 +382,7 @@ static int create_file(const char *path)
         return 0;
 }
 
-int database_open(Database *db, const char *path, const char *mark, uint32_t *ret_schema)
+int database_open(Database *db, const char *path, const char *mark, const char *head, uint32_t *ret_schema)
 {
         int r;
 
@@ -355,8 +390,11 @@ int database_open(Database *db, const char *path, const char *mark, uint32_t *re
         if (r < 0)
                 return r == -EACCES || r == -EPERM ? -EROFS : r;
         db->path = strdup(path);
-        if (!db->path)
+        db->head = head ? strdup(head) : NULL;
+        if (!db->path || (head && !db->head)) {
+                database_close(db);
                 return -ENOMEM;
+        }
         r = mark ? mark_open(db, mark) : 0;
         if (r == 0)
                 r = open_handle(db);
@@ -368,6 +406,20 @@ int database_open(Database *db, const char *path, const char *mark, uint32_t *re
                 database_keep_log(db);
                 database_close(db);
         }
+        return r;
+}
+
+int database_open_as_it_is(Database *db, const char *path)
+{
+        int r;
+
+        db->path = strdup(path);
+        if (!db->path)
+                return -ENOMEM;
+        r = open_handle(db);
+        database_keep_log(db);
+        if (r < 0)
+                database_close(db);
         return r;
 }
 
@@ -383,12 +435,15 @@ void database_close(Database *db)
         /* A log that may not be gone stays. */
         if (db->handle && !db->keeps_log && mark_end(db) < 0)
                 database_keep_log(db);
+        if (db->handle && !db->keeps_log)
+                database_checkpoint(db, 0);
         close_handle(db);
         if (db->marked)
                 safe_close(db->mark_fd);
         db->marked = db->keeps_log = false;
         free(db->path);
-        db->path = NULL;
+        free(db->head);
+        db->path = db->head = NULL;
 }
 
 /* What the log has lost stays lost. */
@@ -445,8 +500,10 @@ void database_checkpoint(Database *db, uint32_t log_pages)
 {
         if (!db->handle || db->wal_pages < (int)log_pages)
                 return;
-        if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
-                db->wal_pages = 0;
+        if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+                return;
+        db->wal_pages = 0;
+        head_keep(db);
 }
 
 /* A schema that has lost an entry is whole to SQLite; our statements find out. */

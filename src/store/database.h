@@ -19,6 +19,8 @@
 #define DATABASE_SUSPECT_NAME "state.suspect"
 /* How far the log was committed: store/mark.h. */
 #define DATABASE_MARK_NAME "state.mark"
+/* A copy of the pages without which nothing is found: store/head.h. */
+#define DATABASE_HEAD_NAME "state.head"
 
 /* No row is longer: a damaged length does not ask for gigabytes. */
 #define DATABASE_ROW_MAX (16 * 1024 * 1024)
@@ -58,6 +60,7 @@ typedef enum Statement {
 typedef struct Database {
         sqlite3 *handle; /* NULL while it could not be opened again */
         char *path;
+        char *head;      /* where its head is kept, NULL: nowhere */
         sqlite3_stmt *statements[_STATEMENT_MAX];
         int wal_pages;   /* in the log, as of the last commit */
         bool mended;     /* the schema had a text that is not ours when the file was opened */
@@ -70,11 +73,13 @@ typedef struct Database {
 
 /*
  * Opens or creates the file, takes the lock of SQLite, brings the schema up to date. *ret_schema is the number that
- * was found, 0 for a fresh file. `mark` is the path of its mark, NULL: it has none. What cannot be opened is left with
- * its log as it is. -EBUSY, -EROFS, -ENOSPC, -ENOMEM, -EIO; -EOPNOTSUPP: newer than database_schema;
- * -EUCLEAN: not a database of ours, or damaged.
+ * was found, 0 for a fresh file. `mark` and `head` are the paths of its mark and its kept head, NULL: it has none.
+ * What cannot be opened is left with its log as it is. -EBUSY, -EROFS, -ENOSPC, -ENOMEM, -EIO; -EOPNOTSUPP: newer than
+ * database_schema; -EUCLEAN: not a database of ours, or damaged.
  */
-int database_open(Database *db, const char *path, const char *mark, uint32_t *ret_schema);
+int database_open(Database *db, const char *path, const char *mark, const char *head, uint32_t *ret_schema);
+/* To read what can be read of it: without a look at its schema, and leaving its log as it is. Errors as above. */
+int database_open_as_it_is(Database *db, const char *path);
 void database_close(Database *db);
 /* From now on closing does not copy the log into the database, nor delete it. */
 void database_keep_log(Database *db);

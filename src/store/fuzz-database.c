@@ -3,7 +3,8 @@
 /*
  * A database with any damage. The input is a list of changes: 4 bytes of a position in the file, 1 byte of a length,
  * and so many bytes. However it is damaged, it is opened, what is told of it is what is there from then on, and after
- * a second start at the latest the store can be written.
+ * a second start at the latest the store can be written. Of an input of an even length there is a copy of the
+ * head: if nothing but the first page is damaged, nothing is lost.
  */
 
 #include <fcntl.h>
@@ -123,17 +124,36 @@ static void remove_all(void)
         rmdir(folder);
 }
 
-/* The whole database, as it is before it is damaged. */
-static const Buffer *whole(void)
+static void read_file(const char *name, Buffer *ret)
 {
-        static Buffer file;
+        int fd = open(path_of(name), O_RDONLY | O_CLOEXEC);
         uint8_t part[4096];
-        Counts counts;
         ssize_t n;
-        int result, fd;
+
+        require(fd >= 0);
+        while ((n = read(fd, part, sizeof part)) > 0)
+                require(buffer_append(ret, part, (size_t)n) == 0);
+        close(fd);
+}
+
+/* Returns its descriptor. */
+static int write_file(const char *name, const Buffer *bytes)
+{
+        int fd = open(path_of(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        require(write(fd, bytes->data, bytes->size) == (ssize_t)bytes->size);
+        return fd;
+}
+
+static Buffer file, head; /* of the database, as it is before it is damaged */
+
+static void make_database(void)
+{
+        Counts counts;
+        int result;
 
         if (file.size > 0)
-                return &file;
+                return;
         /* In memory if there is such a place: a disk makes it ten times slower. */
         strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/bgtask-fuzz-XXXXXX" : "/tmp/bgtask-fuzz-XXXXXX");
         require(mkdtemp(folder) != NULL && atexit(remove_all) == 0);
@@ -142,43 +162,49 @@ static const Buffer *whole(void)
 
                 require(commit(store, &result, 0, N_TASKS) == 0);
         }
-        fd = open(path_of("state.db"), O_RDONLY | O_CLOEXEC);
-        while ((n = read(fd, part, sizeof part)) > 0)
-                require(buffer_append(&file, part, (size_t)n) == 0);
-        close(fd);
-        return &file;
+        read_file("state.db", &file);
+        read_file("state.head", &head);
 }
 
-static void write_damaged(const uint8_t *data, size_t size)
+/* True: the damage is in the first page only, and there is the copy of it. */
+static bool write_damaged(const uint8_t *data, size_t size)
 {
-        const Buffer *file = whole();
-        int fd = open(path_of("state.db"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        bool first_page = size % 2 == 0;
 
-        require(write(fd, file->data, file->size) == (ssize_t)file->size);
+        int fd;
+
+        make_database();
+        fd = write_file("state.db", &file);
+        if (size % 2 == 0)
+                close(write_file("state.head", &head));
         while (size > 5) {
                 uint32_t position;
                 size_t n = MIN((size_t)data[4], size - 5);
 
                 memcpy(&position, data, sizeof position);
-                position %= (uint32_t)file->size;
-                n = MIN(n, file->size - position);
+                position %= (uint32_t)file.size;
+                n = MIN(n, file.size - position);
                 require(pwrite(fd, data + 5, n, position) == (ssize_t)n);
+                first_page = first_page && position + n <= 4096;
                 data += 5 + n;
                 size -= 5 + n;
         }
         /* A number of a later schema is believed, and the database left alone. */
-        require(pwrite(fd, file->data + 60, 4, 60) == 4);
+        require(pwrite(fd, file.data + 60, 4, 60) == 4);
         close(fd);
+        return first_page;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         Counts first, second;
+        bool nothing_lost;
         Store *store;
         int result;
 
-        write_damaged(data, size);
+        nothing_lost = write_damaged(data, size);
         store = start(&result, &first);
+        require(!nothing_lost || (first.n_tasks == N_TASKS && first.n_pending == N_TASKS && first.n_packages == 1));
         if (commit(store, &result, 1000, 2) != 0) {
                 store_free(store);
                 store = start(&result, &first);

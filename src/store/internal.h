@@ -34,6 +34,7 @@ struct Store {
         char *path;        /* of the database */
         char *suspect_path;
         char *mark_path;
+        char *head_path;
         int lock_fd;
         int event_fd;
         uint8_t key[STORE_KEY_SIZE];
@@ -89,10 +90,11 @@ void writer_stop(Store *store);
 void history_read(Store *store, Query *query);
 
 /*
- * Writes all rows that can be read to a new database, none if the database is not open, and puts it in the place of
- * the old one, which is set aside. Negative errno: nothing has changed, or (the handle is NULL) nothing is open.
+ * Writes all rows that can be read to a new database, and puts it in the place of the old one, which is set aside. Of
+ * a database that is not open they are read with the head that was kept of it, if there is one. *ret_n_rows is how
+ * many there were, of all tables. Negative errno: nothing has changed, or (the handle is NULL) nothing is open.
  */
-int store_replace(Store *store, StoreReport *report);
+int store_replace(Store *store, uint64_t *ret_n_rows, StoreReport *report);
 /* The same, and a sentence. */
 int store_rebuild(Store *store, StoreReport *report);
 /*

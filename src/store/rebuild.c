@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 
+#include "store/head.h"
 #include "store/internal.h"
 #include "store/row.h"
 #include "store/scan.h"
@@ -23,6 +24,7 @@ typedef struct Copy {
         Database *to;
         sqlite3_stmt *insert;
         Table table;
+        uint64_t n_rows;
         Buffer scratch;
 } Copy;
 
@@ -59,6 +61,7 @@ static int copy_row(sqlite3_stmt *s, void *userdata)
                 r = sqlite3_step(copy->insert);
                 sqlite3_reset(copy->insert);
         }
+        copy->n_rows += r == SQLITE_DONE;
         /* The same row twice, because pages are linked wrongly: the first one stands. */
         return (r & 0xff) == SQLITE_CONSTRAINT ? 0 : database_errno(copy->to, r);
 }
@@ -87,7 +90,7 @@ static int copy_table(Database *from, Copy *copy)
         return r;
 }
 
-static int copy_tables(Database *from, Database *to)
+static int copy_tables(Database *from, Database *to, uint64_t *ret_n_rows)
 {
         Copy copy = { .to = to };
         int r;
@@ -100,12 +103,13 @@ static int copy_tables(Database *from, Database *to)
                 r = database_execute(to, "DELETE FROM pending WHERE task NOT IN (SELECT id FROM task)");
         if (r == 0)
                 r = database_run(to, STATEMENT_COMMIT);
+        *ret_n_rows = copy.n_rows;
         buffer_done(&copy.scratch);
         return r;
 }
 
 /* A database whose rows are all in its own file, and synced. An empty one if there is none to read from. */
-static int write_database(Database *from, const char *path)
+static int write_database(Database *from, const char *path, uint64_t *ret_n_rows)
 {
         _cleanup_(freep) char *log = NULL;
         Database to = { 0 };
@@ -114,11 +118,12 @@ static int write_database(Database *from, const char *path)
 
         if (asprintf(&log, "%s-wal", path) < 0)
                 return -ENOMEM;
-        r = database_open(&to, path, NULL, &schema);
+        *ret_n_rows = 0;
+        r = database_open(&to, path, NULL, NULL, &schema);
         if (r < 0)
                 return r;
         if (from->handle)
-                r = copy_tables(from, &to);
+                r = copy_tables(from, &to, ret_n_rows);
         database_close(&to);
         return r == 0 && access(log, F_OK) == 0 ? -EIO : r;
 }
@@ -171,8 +176,10 @@ static int put_in_place(Store *store, const char *suffix, StoreReport *report)
                 return -errno;
         if (rename(store->path, aside) < 0 && errno != ENOENT)
                 return -errno;
-        /* What it tells is told of the log that is gone. */
+        /* What they tell is told of the log and the pages that are gone. */
         if (unlink(store->mark_path) < 0 && errno != ENOENT)
+                return -errno;
+        if (unlink(store->head_path) < 0 && errno != ENOENT)
                 return -errno;
         if (rename(repaired, store->path) < 0)
                 return -errno;
@@ -204,7 +211,32 @@ int store_resume_repair(Store *store, StoreReport *report)
         return r;
 }
 
-int store_replace(Store *store, StoreReport *report)
+/* From the database that is open, or a copy with the head that was kept, or what there is without it, or nothing. */
+static int write_anew(Store *store, const char *path, uint64_t *ret_n_rows)
+{
+        _cleanup_(freep) char *restored = NULL;
+        Database copy = { 0 };
+        uint32_t schema;
+        int r;
+
+        if (store->db.handle)
+                return write_database(&store->db, path, ret_n_rows);
+        if (asprintf(&restored, "%s.restored", store->path) < 0)
+                return -ENOMEM;
+        remove_database(restored);
+        r = head_restore(store->path, store->head_path, restored);
+        if (r == 0)
+                r = database_open(&copy, restored, NULL, NULL, &schema);
+        if (r == -ENOENT || r == -EUCLEAN)
+                r = database_open_as_it_is(&copy, store->path);
+        if (r == 0 || r == -EUCLEAN)
+                r = write_database(&copy, path, ret_n_rows);
+        database_close(&copy);
+        remove_database(restored);
+        return r;
+}
+
+int store_replace(Store *store, uint64_t *ret_n_rows, StoreReport *report)
 {
         _cleanup_(freep) char *path = NULL, *repaired = NULL;
         char suffix[STORE_SUFFIX_MAX];
@@ -218,7 +250,7 @@ int store_replace(Store *store, StoreReport *report)
             asprintf(&repaired, "%s" REPAIRED "%s", store->path, suffix) < 0)
                 return -ENOMEM;
         remove_database(path);
-        r = write_database(&store->db, path);
+        r = write_anew(store, path, ret_n_rows);
         if (r < 0) {
                 remove_database(path);
                 return r;
@@ -229,15 +261,16 @@ int store_replace(Store *store, StoreReport *report)
                 return -errno;
         r = put_in_place(store, suffix, report);
         if (r == 0)
-                r = database_open(&store->db, store->path, store->mark_path, &schema);
+                r = database_open(&store->db, store->path, store->mark_path, store->head_path, &schema);
         return r;
 }
 
 int store_rebuild(Store *store, StoreReport *report)
 {
+        uint64_t n_rows;
         int r;
 
-        r = store_replace(store, report);
+        r = store_replace(store, &n_rows, report);
         if (r == 0)
                 store_tell(report, "the database was damaged: it was set aside as %s, and what could be read of it "
                                    "was taken over", report->set_aside);

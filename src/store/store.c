@@ -122,6 +122,7 @@ void store_tell(StoreReport *report, const char *format, ...)
 
 static int open_database(Store *store, StoreReport *report)
 {
+        uint64_t n_rows = 0;
         uint32_t schema = 0;
         int r;
 
@@ -129,13 +130,14 @@ static int open_database(Store *store, StoreReport *report)
         if (r == 0)
                 r = log_check(store, report);
         if (r == 0)
-                r = database_open(&store->db, store->path, store->mark_path, &schema);
+                r = database_open(&store->db, store->path, store->mark_path, store->head_path, &schema);
         if (r == -EUCLEAN) {
-                schema = 0;
-                r = store_replace(store, report);
+                r = store_replace(store, &n_rows, report);
+                schema = n_rows > 0 ? database_schema : 0;
                 if (r == 0)
-                        store_tell(report, "the database could not be read: it was set aside as %s, and an empty one "
-                                           "was made", report->set_aside);
+                        store_tell(report, "the database could not be read: it was set aside as %s, and %s",
+                                   report->set_aside,
+                                   n_rows > 0 ? "what could be found of it was taken over" : "an empty one was made");
         }
         if (r < 0)
                 return r;
@@ -221,7 +223,8 @@ static int store_new(const StoreConfig *config, Store **ret_store)
         if (!store->config.folder ||
             asprintf(&store->path, "%s/" DATABASE_NAME, config->folder) < 0 ||
             asprintf(&store->suspect_path, "%s/" DATABASE_SUSPECT_NAME, config->folder) < 0 ||
-            asprintf(&store->mark_path, "%s/" DATABASE_MARK_NAME, config->folder) < 0)
+            asprintf(&store->mark_path, "%s/" DATABASE_MARK_NAME, config->folder) < 0 ||
+            asprintf(&store->head_path, "%s/" DATABASE_HEAD_NAME, config->folder) < 0)
                 return -ENOMEM;
         store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (store->event_fd < 0)
@@ -279,6 +282,7 @@ Store *store_free(Store *store)
         free(store->path);
         free(store->suspect_path);
         free(store->mark_path);
+        free(store->head_path);
         free(store);
         return NULL;
 }
