@@ -106,7 +106,8 @@ typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 
 
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
 #define FAILED(hr) ((HRESULT)(hr) < 0)
-#define HRESULT_FROM_WIN32(code) ((HRESULT)((code) > 0 ? 0x80070000u | ((code) & 0xffffu) : (code)))
+#define HRESULT_FROM_WIN32(code) \
+        ((HRESULT)(code) > 0 ? (HRESULT)(0x80070000u | ((uint32_t)(code) & 0xffffu)) : (HRESULT)(code))
 #define ERROR_NOT_SUPPORTED 50
 #define ERROR_ALREADY_EXISTS 183
 #define ERROR_NOT_FOUND 1168
@@ -248,6 +249,43 @@ typedef enum DeviceTriggerResult {
         DeviceTriggerResult_DeniedBySystem = 2,
         DeviceTriggerResult_LowBattery = 3
 } DeviceTriggerResult;
+
+typedef enum SocketActivityTriggerReason {
+        SocketActivityTriggerReason_None = 0,
+        SocketActivityTriggerReason_SocketActivity = 1,
+        SocketActivityTriggerReason_ConnectionAccepted = 2,
+        SocketActivityTriggerReason_KeepAliveTimerExpired = 3,
+        SocketActivityTriggerReason_SocketClosed = 4
+} SocketActivityTriggerReason;
+
+typedef enum SocketActivityKind {
+        SocketActivityKind_None = 0,
+        SocketActivityKind_StreamSocketListener = 1,
+        SocketActivityKind_DatagramSocket = 2,
+        SocketActivityKind_StreamSocket = 3
+} SocketActivityKind;
+
+typedef enum SocketActivityConnectedStandbyAction {
+        SocketActivityConnectedStandbyAction_DoNotWake = 0,
+        SocketActivityConnectedStandbyAction_Wake = 1
+} SocketActivityConnectedStandbyAction;
+
+/* Of a connection: the one that is here. */
+typedef enum SocketProtectionLevel { SocketProtectionLevel_PlainSocket = 0 } SocketProtectionLevel;
+
+typedef enum HostNameType {
+        HostNameType_DomainName = 0,
+        HostNameType_Ipv4 = 1,
+        HostNameType_Ipv6 = 2,
+        HostNameType_Bluetooth = 3
+} HostNameType;
+
+/* Flags. */
+typedef enum InputStreamOptions {
+        InputStreamOptions_None = 0,
+        InputStreamOptions_Partial = 1,
+        InputStreamOptions_ReadAhead = 2
+} InputStreamOptions;
 
 typedef enum ToastHistoryChangedType {
         ToastHistoryChangedType_Cleared = 0,

@@ -11,7 +11,7 @@ typedef struct Operation {
         int result;
         IUnknown *object_result; /* NULL: the result is a number */
         atomic_bool is_closed;
-        IUnknown *_Atomic handler;
+        IUnknown *_Atomic handler, *_Atomic progress;
 } Operation;
 
 /* Every handler of an operation looks like this to us. */
@@ -26,12 +26,13 @@ static Operation *operation_of(void *self)
 
 static void operation_done(Object *object)
 {
-        IUnknown *handler = atomic_load(&((Operation *)object)->handler);
+        Operation *operation = (Operation *)object;
+        IUnknown *const kept[] = { atomic_load(&operation->handler), atomic_load(&operation->progress),
+                                   operation->object_result };
 
-        if (handler)
-                IUnknown_Release(handler);
-        if (((Operation *)object)->object_result)
-                IUnknown_Release(((Operation *)object)->object_result);
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                if (kept[i])
+                        IUnknown_Release(kept[i]);
 }
 
 static AsyncStatus status_of(const Operation *operation)
@@ -56,16 +57,37 @@ static STDMETHODIMP put_completed(void *self, void *handler)
         return S_OK;
 }
 
-static STDMETHODIMP get_completed(void *self, void **ret_handler)
+static HRESULT hand_out(IUnknown *handler, void **ret_handler)
 {
-        IUnknown *handler = atomic_load(&operation_of(self)->handler);
-
         if (!ret_handler)
                 return E_POINTER;
         if (handler)
                 IUnknown_AddRef(handler);
         *ret_handler = handler;
         return S_OK;
+}
+
+static STDMETHODIMP get_completed(void *self, void **ret_handler)
+{
+        return hand_out(atomic_load(&operation_of(self)->handler), ret_handler);
+}
+
+/* It is kept, and never called: there is no progress any more. */
+static STDMETHODIMP put_progress(void *self, void *handler)
+{
+        IUnknown *none = NULL;
+
+        if (!handler)
+                return E_POINTER;
+        if (!atomic_compare_exchange_strong(&operation_of(self)->progress, &none, handler))
+                return (HRESULT)0x80000018; /* E_ILLEGAL_DELEGATE_ASSIGNMENT */
+        IUnknown_AddRef((IUnknown *)handler);
+        return S_OK;
+}
+
+static STDMETHODIMP get_progress(void *self, void **ret_handler)
+{
+        return hand_out(atomic_load(&operation_of(self)->progress), ret_handler);
 }
 
 static HRESULT take_result(void *self, int *ret_result)
@@ -177,6 +199,16 @@ VTABLE(GattServiceProviderTriggerResult, get_object);
 VTABLE(StorageLibrary, get_object);
 VTABLE(IVectorView_StorageLibraryChange, get_object);
 
+#define PROGRESS_VTABLE(type, get_results)                                                                      \
+        static const IAsyncOperationWithProgress_##type##_UINT32Vtbl type##_vtable = {                          \
+                INSPECTABLE_SLOTS, .put_Progress = (void *)put_progress, .get_Progress = (void *)get_progress,  \
+                .put_Completed = (void *)put_completed, .get_Completed = (void *)get_completed,                 \
+                .GetResults = (void *)get_results,                                                              \
+        }
+
+PROGRESS_VTABLE(IBuffer, get_object);
+PROGRESS_VTABLE(UINT32, get_number);
+
 static const IAsyncActionVtbl action_vtable = {
         INSPECTABLE_SLOTS, .put_Completed = (void *)put_completed, .get_Completed = (void *)get_completed,
         .GetResults = get_nothing,
@@ -188,6 +220,13 @@ static const IAsyncActionVtbl action_vtable = {
                 .name = u"Windows.Foundation.IAsyncOperation`1<" text u">", .size = sizeof(Operation),          \
                 .done = operation_done,                                                                         \
                 .faces = { { &IID_IAsyncOperation_##type, &type##_vtable, NULL },                               \
+                           { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
+        }
+#define PROGRESS_CLASS(kind, type, text)                                                                        \
+        [kind] = {                                                                                              \
+                .name = u"Windows.Foundation.IAsyncOperationWithProgress`2<" text u", UInt32>",                 \
+                .size = sizeof(Operation), .done = operation_done,                                              \
+                .faces = { { &IID_IAsyncOperationWithProgress_##type##_UINT32, &type##_vtable, NULL },          \
                            { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
         }
 
@@ -203,6 +242,8 @@ static const Class classes[] = {
         CLASS(ASYNC_LIBRARY, StorageLibrary, u"Windows.Storage.StorageLibrary"),
         CLASS(ASYNC_CHANGES, IVectorView_StorageLibraryChange,
               u"Windows.Foundation.Collections.IVectorView`1<Windows.Storage.StorageLibraryChange>"),
+        PROGRESS_CLASS(ASYNC_READ, IBuffer, u"Windows.Storage.Streams.IBuffer"),
+        PROGRESS_CLASS(ASYNC_WRITE, UINT32, u"UInt32"),
         [ASYNC_ACTION] = { .name = u"Windows.Foundation.IAsyncAction", .size = sizeof(Operation),
                            .done = operation_done,
                            .faces = { { &IID_IAsyncAction, &action_vtable, NULL },

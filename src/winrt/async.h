@@ -20,6 +20,8 @@ typedef enum AsyncKind {
         ASYNC_PROVIDER,
         ASYNC_LIBRARY,
         ASYNC_CHANGES,
+        ASYNC_READ,   /* an IBuffer; this and the next one could tell progress */
+        ASYNC_WRITE,  /* a number */
         ASYNC_ACTION, /* nothing */
         ASYNC_X_MAX
 } AsyncKind;

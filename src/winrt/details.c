@@ -10,6 +10,7 @@
 #include "winrt/changes.h"
 #include "winrt/folder.h"
 #include "winrt/library.h"
+#include "winrt/socket-activity.h"
 #include "winrt/valueset.h"
 
 /* What details_pass_on() makes of details. */
@@ -20,6 +21,8 @@ typedef struct Details {
         Object object;
         bgt_record *record; /* what the broker told */
         bgt_trigger *trigger;
+        bgt_registration *task; /* this and the next one only where the run may take what it is told of */
+        bgt_instance *instance;
         int kind; /* of the trigger that it was told by, which may have been another one */
 } Details;
 
@@ -32,6 +35,8 @@ static void details_done(Object *object)
 {
         bgt_record_unref(((Details *)object)->record);
         bgt_trigger_unref(((Details *)object)->trigger);
+        bgt_registration_unref(((Details *)object)->task);
+        bgt_instance_unref(((Details *)object)->instance);
 }
 
 /* All of what was told, as a set. */
@@ -122,6 +127,38 @@ static STDMETHODIMP get_collection_id(IToastNotificationHistoryChangedTriggerDet
         return S_OK;
 }
 
+/* Of the newest: what has happened on other sockets is told again as long as no run has taken them. */
+static STDMETHODIMP get_reason(ISocketActivityTriggerDetails *self, SocketActivityTriggerReason *ret_value)
+{
+        static const char *const reasons[] = {
+                [SocketActivityTriggerReason_SocketActivity] = "SocketActivity",
+                [SocketActivityTriggerReason_ConnectionAccepted] = "ConnectionAccepted",
+                [SocketActivityTriggerReason_KeepAliveTimerExpired] = "KeepAliveTimerExpired",
+                [SocketActivityTriggerReason_SocketClosed] = "SocketClosed",
+        };
+        const char *reason = newest(details_of(self), "reasons");
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = SocketActivityTriggerReason_None;
+        for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+                if (reasons[i] && strcmp(reasons[i], reason) == 0)
+                        *ret_value = (SocketActivityTriggerReason)i;
+        return S_OK;
+}
+
+/* NULL where it has been passed on to another run. */
+static STDMETHODIMP get_socket_information(ISocketActivityTriggerDetails *self, ISocketActivityInformation **ret_value)
+{
+        const Details *details = details_of(self);
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        return details->task ?
+                socket_information_new(details->task, newest(details, "sockets"), details->instance, ret_value) : S_OK;
+}
+
 /* Where the changes are. To be freed; NULL: no memory. */
 static char *changed_folder(void *self)
 {
@@ -181,6 +218,9 @@ static const IStorageLibraryContentChangedTriggerDetailsVtbl content_vtable = {
 static const IStorageLibraryChangeTrackerTriggerDetailsVtbl tracker_vtable = {
         INSPECTABLE_SLOTS, .get_Folder = (void *)get_folder, .get_ChangeTracker = get_change_tracker,
 };
+static const ISocketActivityTriggerDetailsVtbl socket_vtable = {
+        INSPECTABLE_SLOTS, .get_Reason = get_reason, .get_SocketInformation = get_socket_information,
+};
 static const IRawNotificationVtbl raw_vtable = { INSPECTABLE_SLOTS, .get_Content = get_content };
 static const IToastNotificationActionTriggerDetailVtbl toast_action_vtable = {
         INSPECTABLE_SLOTS, .get_Argument = get_toast_argument, .get_UserInput = (void *)get_set,
@@ -216,6 +256,8 @@ static const struct {
         { BGT_TRIGGER_STORAGE_CHANGE_TRACKER,
           CLASS(u"Storage.Search.StorageLibraryChangeTrackerTriggerDetails",
                 { &IID_IStorageLibraryChangeTrackerTriggerDetails, &tracker_vtable, NULL }) },
+        { BGT_TRIGGER_SOCKET_ACTIVITY, CLASS(u"Networking.Sockets.SocketActivityTriggerDetails",
+                                             { &IID_ISocketActivityTriggerDetails, &socket_vtable, NULL }) },
         { BGT_TRIGGER_PUSH_NOTIFICATION, CLASS(u"Networking.PushNotifications.RawNotification",
                                                { &IID_IRawNotification, &raw_vtable, NULL }) },
         { BGT_TRIGGER_TOAST_ACTION,
@@ -276,6 +318,10 @@ HRESULT details_new(bgt_instance *instance, IInspectable **ret)
         details->record = bgt_record_ref((bgt_record *)record);
         details->trigger = bgt_trigger_ref(bgt_registration_trigger(bgt_instance_task(instance)));
         details->kind = kind;
+        if (kind == BGT_TRIGGER_SOCKET_ACTIVITY && kind == bgt_trigger_kind(details->trigger)) {
+                details->task = bgt_registration_ref(bgt_instance_task(instance));
+                details->instance = bgt_instance_ref(instance);
+        }
         *ret = object_face(&details->object, 0);
         return S_OK;
 }

@@ -7,7 +7,9 @@
 static const FactoryInfo *const lists[] = { value_factories, request_factories, builder_factories,
                                             registration_factories, group_factories, refused_factories,
                                             access_factories, property_factories, valueset_factories,
-                                            appdata_factories, library_factories, device_factories };
+                                            appdata_factories, library_factories, device_factories,
+                                            buffer_factories, hostname_factories, socket_factories,
+                                            socket_context_factories, socket_activity_factories };
 
 #define FACTORIES_MAX 96
 

@@ -212,6 +212,7 @@ VTABLES(GUID_IBackgroundTaskRegistration, id);
 VTABLES(GUID_BackgroundTaskRegistration, id);
 VTABLES(HSTRING_BackgroundTaskRegistrationGroup, name);
 VTABLES(HSTRING_IInspectable, name);
+VTABLES(HSTRING_SocketActivityInformation, name);
 
 #define COLLECTIONS u"Windows.Foundation.Collections."
 #define BACKGROUND u"Windows.ApplicationModel.Background."
@@ -235,6 +236,8 @@ static const MapClasses classes[] = {
         [MAP_GROUPS] = CLASSES(HSTRING_BackgroundTaskRegistrationGroup,
                                u"String, " BACKGROUND u"BackgroundTaskRegistrationGroup"),
         [MAP_OBJECTS] = CLASSES(HSTRING_IInspectable, u"String, Object"),
+        [MAP_SOCKETS] = CLASSES(HSTRING_SocketActivityInformation,
+                                u"String, Windows.Networking.Sockets.SocketActivityInformation"),
 };
 
 HRESULT map_new(MapKind kind, MapEntry *entries, size_t n, void *ret)

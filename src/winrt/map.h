@@ -10,6 +10,7 @@ typedef enum MapKind {
         MAP_GROUP_TASKS, /* <Guid, BackgroundTaskRegistration> */
         MAP_GROUPS,      /* <String, BackgroundTaskRegistrationGroup> */
         MAP_OBJECTS,     /* <String, Object> */
+        MAP_SOCKETS,     /* <String, SocketActivityInformation> */
         MAP_X_MAX
 } MapKind;
 

@@ -26,23 +26,10 @@ static const struct {
           not_implemented, not_implemented, not_implemented, not_implemented, not_implemented, not_implemented },
 };
 
-static STDMETHODIMP get_is_wake_supported(ISocketActivityTrigger *self, boolean *ret_value)
-{
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = 0;
-        return S_OK;
-}
-
-static const ISocketActivityTriggerVtbl socket_vtable = {
-        INSPECTABLE_SLOTS, .get_IsWakeFromLowPowerSupported = get_is_wake_supported,
-};
-
 #define PLAIN { TRIGGER_FACE }
 #define OWN(interface) { { &IID_##interface, &silent, NULL }, TRIGGER_FACE }
 #define OWN_TWICE(interface) \
         { { &IID_##interface, &silent, NULL }, { &IID_##interface##2, &silent, NULL }, TRIGGER_FACE }
-#define SOCKET { TRIGGER_FACE, { &IID_ISocketActivityTrigger, &socket_vtable, NULL } }
 #define CLASS(text, ...) { .name = BACKGROUND text u"Trigger", .size = sizeof(Object), .faces = __VA_ARGS__ }
 
 static const Class classes[] = {

@@ -31,4 +31,4 @@ HRESULT trigger_wrap(bgt_trigger *trigger, void *ret);
         { .name = BACKGROUND text, .size = sizeof(Trigger), .done = trigger_done, .faces = { __VA_ARGS__ } }
 
 extern const Class trigger_application, trigger_media_processing, trigger_device_use, trigger_device_servicing,
-        trigger_device_connection, trigger_storage_content, trigger_storage_tracker;
+        trigger_device_connection, trigger_storage_content, trigger_storage_tracker, trigger_socket_activity;

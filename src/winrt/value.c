@@ -109,6 +109,7 @@ static const struct {
         { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, &trigger_device_connection },
         { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, &trigger_storage_content },
         { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, &trigger_storage_tracker },
+        { BGT_TRIGGER_SOCKET_ACTIVITY, &trigger_socket_activity },
         { BGT_TRIGGER_PUSH_NOTIFICATION, &push_class },
         { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
         { BGT_TRIGGER_TOAST_HISTORY_CHANGED, &toast_history_class },

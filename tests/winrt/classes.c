@@ -169,7 +169,6 @@ static const ClassRow refused[] = {
           { &IID_ISensorDataThresholdTrigger, &IID_IBackgroundTrigger }, make_SensorDataThreshold },
         { u"" BACKGROUND "SmartCardTrigger", { &IID_ISmartCardTrigger, &IID_IBackgroundTrigger }, make_SmartCard },
         { u"" BACKGROUND "SmsMessageReceivedTrigger", { &IID_IBackgroundTrigger }, make_SmsMessageReceived },
-        { u"" BACKGROUND "SocketActivityTrigger", { &IID_IBackgroundTrigger, &IID_ISocketActivityTrigger } },
         { u"" BACKGROUND "TetheringEntitlementCheckTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "UserNotificationChangedTrigger",
           { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
@@ -197,6 +196,8 @@ static const ClassRow others[] = {
         { u"" BACKGROUND "MediaProcessingTrigger",
           { &IID_IMediaProcessingTrigger, &IID_IBackgroundTrigger }, NULL },
         { u"" BACKGROUND "PushNotificationTrigger", { &IID_IBackgroundTrigger }, make_PushNotification },
+        { u"" BACKGROUND "SocketActivityTrigger",
+          { &IID_IBackgroundTrigger, &IID_ISocketActivityTrigger }, NULL },
         { u"" BACKGROUND "StorageLibraryChangeTrackerTrigger", { &IID_IBackgroundTrigger }, make_tracker_trigger },
         { u"" BACKGROUND "StorageLibraryContentChangedTrigger",
           { &IID_IStorageLibraryContentChangedTrigger, &IID_IBackgroundTrigger }, make_content_trigger },
@@ -343,7 +344,7 @@ static void factories_are_exact(void)
 
 /* What works by the list, and cannot be registered through Windows' classes here; docs/winrt.md says why. */
 static const char *const no_way[] = {
-        "DeviceWatcherTrigger", "SocketActivityTrigger",
+        "DeviceWatcherTrigger",
 };
 
 typedef struct SupportedRow {

@@ -26,7 +26,7 @@ typedef struct Row {
 
 extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
         refusal_rows[], group_rows[], server_rows[], activation_rows[], trigger_rows[], library_rows[],
-        object_rows[], memory_rows[], thread_rows[], confined_rows[];
+        object_rows[], memory_rows[], thread_rows[], socket_rows[], socket_run_rows[], confined_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -76,6 +76,10 @@ IInspectable *new_event_trigger(HSTRING id);
 IBackgroundTaskRegistration *find_task(IBackgroundTaskRegistration *task);
 /* How many tasks there are. */
 UINT32 count_tasks(void);
+/* At the start of a row, where nothing has been made yet: it is skipped where allocations cannot fail. */
+void begin_row(void);
+/* Each allocation of this operation fails in turn: it says E_OUTOFMEMORY, and leaves nothing behind. */
+void sweep(HRESULT (*operation)(void));
 
 /*
  * The stage: what the rows do that is not Windows' interface. stage.c has it for programs of this machine; where they

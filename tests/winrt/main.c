@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Runs every row on its stage, and prints TAP. */
+/*
+ * Runs every row on its stage, and prints TAP. conformance sockets: those that need a broker whose clock goes, which
+ * is there, with the package of this process.
+ */
 
 #include "conformance.h"
 
@@ -153,11 +156,11 @@ static const Row stranger_rows[] = {
         { NULL },
 };
 
-#define ROWS_MAX 6
+#define ROWS_MAX 7
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
-                            stranger_rows },
+                            stranger_rows, socket_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows },
         [PLACE_SERVER] = { server_rows, activation_rows, trigger_rows, library_rows, object_rows, memory_rows },
@@ -167,6 +170,11 @@ int main(int argc, char *argv[])
 {
         if (argc == 2 && strcmp(argv[1], "serve") == 0)
                 return serve();
+        if (argc == 2 && strcmp(argv[1], "sockets") == 0) {
+                run_rows(socket_run_rows);
+                printf("1..%d\n", n_rows);
+                return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        }
         if (!stage_begin(argc, argv))
                 return EXIT_FAILURE;
         for (Place place = PLACE_NOWHERE; place < PLACE_MAX; place++) {

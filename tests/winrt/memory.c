@@ -22,10 +22,7 @@
                 (object) = NULL;                                        \
         } while (0)
 
-typedef HRESULT (*Operation)(void);
-
-/* At the start of a row, where nothing has been made yet. */
-static void begin_row(void)
+void begin_row(void)
 {
         size_t left;
 
@@ -34,7 +31,7 @@ static void begin_row(void)
         (void)wrap_end(&left);
 }
 
-static void sweep(Operation operation)
+void sweep(HRESULT (*operation)(void))
 {
         for (size_t n = 0;; n++) {
                 UINT32 tasks = count_tasks();
@@ -383,6 +380,56 @@ static void libraries(void)
         sweep(use_library);
 }
 
+static HRESULT bind_listener(IStreamSocketListener *listener, IHostName *host)
+{
+        IStreamSocketListenerInformation *information = NULL;
+        IAsyncAction *action = NULL;
+        HSTRING port = NULL;
+        HRESULT hr = IStreamSocketListener_BindEndpointAsync(listener, host, NULL, &action);
+
+        TRY(IAsyncAction_GetResults(action));
+        TRY(IStreamSocketListener_get_Information(listener, &information));
+        TRY(IStreamSocketListenerInformation_get_LocalPort(information, &port));
+        (void)WindowsDeleteString(port);
+        DROP(information);
+        DROP(action);
+        return hr;
+}
+
+static HRESULT use_sockets(void)
+{
+        IHostNameFactory *names = factory_of(STRING("Windows.Networking.HostName"), &IID_IHostNameFactory);
+        IBufferFactory *buffers = factory_of(STRING("Windows.Storage.Streams.Buffer"), &IID_IBufferFactory);
+        IStreamSocketListener *listener = NULL;
+        IInputStream *input = NULL;
+        IOutputStream *output = NULL;
+        IStreamSocket *stream = NULL;
+        IBuffer *buffer = NULL;
+        IHostName *host = NULL;
+        HRESULT hr = IHostNameFactory_CreateHostName(names, STRING("127.0.0.1"), &host);
+
+        TRY(IBufferFactory_Create(buffers, 10, &buffer));
+        TRY(RoActivateInstance(STRING("Windows.Networking.Sockets.StreamSocketListener"),
+                               (IInspectable **)&listener));
+        TRY(bind_listener(listener, host));
+        TRY(RoActivateInstance(STRING("Windows.Networking.Sockets.StreamSocket"), (IInspectable **)&stream));
+        TRY(IStreamSocket_get_InputStream(stream, &input));
+        TRY(IStreamSocket_get_OutputStream(stream, &output));
+        DROP(output);
+        DROP(input);
+        DROP(stream);
+        DROP(listener);
+        DROP(buffer);
+        DROP(host);
+        return hr;
+}
+
+static void sockets(void)
+{
+        begin_row();
+        sweep(use_sockets);
+}
+
 static HRESULT reach_server(void)
 {
         IBackgroundTask *task = NULL;
@@ -408,5 +455,6 @@ const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "requests without memory", requests },
         { "E_OUTOFMEMORY", "libraries and their trackers without memory", libraries },
         { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
+        { "E_OUTOFMEMORY", "sockets without memory", sockets },
         { NULL },
 };

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * ConnectionReceived of a listener: a thread that accepts as long as there is a handler. It keeps no reference to the
+ * listener, which stops it and waits for it before it goes; where a handler on that very thread gives the last
+ * reference back, the thread finds itself stopped and looks at the listener no more.
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "winrt/socket.h"
+
+struct Acceptor {
+        atomic_uint n_ref; /* the listener and the thread */
+        atomic_bool is_stopped;
+        Socket *listener;
+        pthread_t thread;
+        int fd;   /* the socket, as a descriptor of its own */
+        int stop; /* an eventfd */
+};
+
+typedef struct Received {
+        Object object;
+        IStreamSocket *socket;
+} Received;
+
+static void received_done(Object *object)
+{
+        IStreamSocket_Release(((Received *)object)->socket);
+}
+
+static STDMETHODIMP get_socket(IStreamSocketListenerConnectionReceivedEventArgs *self, IStreamSocket **ret_value)
+{
+        IStreamSocket *socket = ((Received *)object_of(self))->socket;
+
+        if (!ret_value)
+                return E_POINTER;
+        IStreamSocket_AddRef(socket);
+        *ret_value = socket;
+        return S_OK;
+}
+
+static const IStreamSocketListenerConnectionReceivedEventArgsVtbl args_vtable = {
+        INSPECTABLE_SLOTS, .get_Socket = get_socket,
+};
+static const Class args_class = {
+        .name = u"Windows.Networking.Sockets.StreamSocketListenerConnectionReceivedEventArgs",
+        .size = sizeof(Received), .done = received_done,
+        .faces = { { &IID_IStreamSocketListenerConnectionReceivedEventArgs, &args_vtable, NULL } },
+};
+
+static void acceptor_unref(Acceptor *acceptor)
+{
+        if (atomic_fetch_sub_explicit(&acceptor->n_ref, 1, memory_order_acq_rel) > 1)
+                return;
+        if (acceptor->fd >= 0)
+                (void)close(acceptor->fd);
+        if (acceptor->stop >= 0)
+                (void)close(acceptor->stop);
+        free(acceptor);
+}
+
+typedef struct Telling {
+        IStreamSocketListener *sender;
+        IStreamSocketListenerConnectionReceivedEventArgs *args;
+} Telling;
+
+static HRESULT call_received(IUnknown *handler, void *userdata)
+{
+        const Telling *telling = userdata;
+
+        return IConnectionReceivedEventHandler_Invoke((IConnectionReceivedEventHandler *)handler, telling->sender,
+                                                      telling->args);
+}
+
+/* Takes the descriptor. The listener is there, and is kept by the caller. */
+static void tell(Socket *listener, int fd)
+{
+        Telling telling = { .sender = object_face(&listener->object, 0) };
+        Received *received;
+        IStreamSocket *socket;
+
+        if (FAILED(socket_wrap(fd, &socket)))
+                return;
+        received = (Received *)object_new(&args_class);
+        if (!received) {
+                IStreamSocket_Release(socket);
+                return;
+        }
+        received->socket = socket;
+        telling.args = object_face(&received->object, 0);
+        (void)events_raise(&listener->received, 0, call_received, &telling);
+        object_unref(&received->object);
+}
+
+/* Where nobody hears the thread ends, and the next handler starts another one. */
+static bool is_heard(Acceptor *acceptor)
+{
+        bool any;
+
+        pthread_mutex_lock(&acceptor->listener->lock);
+        any = events_any(&acceptor->listener->received);
+        if (!any)
+                atomic_store(&acceptor->is_stopped, true);
+        pthread_mutex_unlock(&acceptor->listener->lock);
+        return any;
+}
+
+static void *accept_all(void *of)
+{
+        Acceptor *acceptor = of;
+
+        while (!atomic_load(&acceptor->is_stopped)) {
+                struct pollfd fds[] = { { .fd = acceptor->fd, .events = POLLIN },
+                                        { .fd = acceptor->stop, .events = POLLIN } };
+                Socket *listener = acceptor->listener;
+                int fd;
+
+                (void)poll(fds, ELEMENTSOF(fds), -1);
+                if (atomic_load(&acceptor->is_stopped) || !is_heard(acceptor) || !object_try_ref(&listener->object))
+                        break;
+                fd = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                if (fd >= 0)
+                        tell(listener, fd);
+                object_unref(&listener->object);
+        }
+        acceptor_unref(acceptor);
+        return NULL;
+}
+
+/* Under the lock. */
+static HRESULT start(Socket *listener)
+{
+        Acceptor *acceptor = calloc(1, sizeof *acceptor);
+
+        if (!acceptor)
+                return E_OUTOFMEMORY;
+        atomic_init(&acceptor->n_ref, 2);
+        acceptor->listener = listener;
+        acceptor->fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 3);
+        acceptor->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (acceptor->fd < 0 || acceptor->stop < 0 ||
+            pthread_create(&acceptor->thread, NULL, accept_all, acceptor) != 0) {
+                atomic_store(&acceptor->n_ref, 1);
+                acceptor_unref(acceptor);
+                return E_OUTOFMEMORY;
+        }
+        listener->acceptor = acceptor;
+        return S_OK;
+}
+
+HRESULT acceptor_start(Socket *listener)
+{
+        HRESULT hr = S_OK;
+        bool is_over;
+
+        pthread_mutex_lock(&listener->lock);
+        is_over = listener->acceptor && atomic_load(&listener->acceptor->is_stopped);
+        pthread_mutex_unlock(&listener->lock);
+        if (is_over)
+                acceptor_stop(listener);
+        pthread_mutex_lock(&listener->lock);
+        if (!listener->acceptor && listener->fd >= 0 && events_any(&listener->received))
+                hr = start(listener);
+        pthread_mutex_unlock(&listener->lock);
+        return hr;
+}
+
+void acceptor_stop(Socket *listener)
+{
+        Acceptor *acceptor;
+        bool is_own = false;
+
+        pthread_mutex_lock(&listener->lock);
+        acceptor = TAKE_PTR(listener->acceptor);
+        if (acceptor) {
+                is_own = pthread_equal(acceptor->thread, pthread_self());
+                atomic_store(&acceptor->is_stopped, true);
+                (void)eventfd_write(acceptor->stop, 1);
+        }
+        pthread_mutex_unlock(&listener->lock);
+        if (!acceptor)
+                return;
+        if (is_own)
+                (void)pthread_detach(acceptor->thread);
+        else
+                (void)pthread_join(acceptor->thread, NULL);
+        acceptor_unref(acceptor);
+}
