@@ -207,27 +207,31 @@ static void ask_holder_to_leave(const Broker *broker)
 
 /*
  * 1: another broker serves this very socket, and starting a second one is not an error. Who holds both locks and does
- * not listen is just starting or leaving, which passes. Who was started for a socket does not yield but takes over:
- * whoever connects to that socket cannot reach the other one.
+ * not listen is just starting or leaving, which passes, and so does the moment in which it has only one of them. Who
+ * was started for a socket does not yield but takes over: whoever connects to that socket cannot reach the other one.
  */
 static int take_locks(Broker *broker)
 {
         const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-        uint64_t start = clock_now_usec(CLOCK_MONOTONIC);
+        uint64_t since = clock_now_usec(CLOCK_MONOTONIC);
+        bool was_both = true;
         bool takes_over = broker->listen_fd > 0, asked = false;
         int r;
 
         while ((r = paths_lock(&broker->paths, broker->lock_fds)) > 0) {
-                uint64_t waited = usec_sub(clock_now_usec(CLOCK_MONOTONIC), start);
+                uint64_t now = clock_now_usec(CLOCK_MONOTONIC);
                 bool both = r == (PATHS_STATE_HELD | PATHS_RUNTIME_HELD);
 
+                if (was_both && !both)
+                        since = now;
+                was_both = both;
                 if (both && takes_over && !asked) {
                         ask_holder_to_leave(broker);
                         asked = true;
                 }
                 if (both && !takes_over && somebody_listens(broker->paths.bus))
                         return 1;
-                if (waited > (both ? LOCK_USEC : LOCK_HALF_USEC)) {
+                if (usec_sub(now, since) > (both ? LOCK_USEC : LOCK_HALF_USEC)) {
                         fprintf(stderr,
                                 "bgtaskd: another broker has the state folder %s or the runtime folder %s: stop it, "
                                 "or give this one others with --state and --runtime\n",

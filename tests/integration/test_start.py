@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: MIT
 """How a broker comes to be: by a socket that somebody holds for it, by whoever needs it, and never twice."""
 
+import contextlib
+import ctypes
+import fcntl
 import json
+import os
 import pathlib
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 from bus_client import Client
 from harness import BROKER, CLI, Broker, Case, Package, TIMEOUT, eventually
+
+IN_OPEN, EVENT_SIZE = 0x20, 16
+HALF = 1  # seconds that one who starts may have only one of the locks
 
 # Becomes the broker as systemd starts it: the socket is descriptor 3, and LISTEN_PID is its own pid.
 AS_SYSTEMD = '''import os, sys
@@ -33,6 +41,24 @@ listener.listen()
 if os.fork() == 0:
     listener.accept()
 '''
+
+
+class Opened:
+    """How often a file is opened."""
+
+    def __init__(self, path):
+        library = ctypes.CDLL(None, use_errno=True)
+        self.fd = library.inotify_init1(os.O_CLOEXEC)
+        assert library.inotify_add_watch(self.fd, os.fsencode(path), IN_OPEN) >= 0
+
+    def wait(self, n):
+        """For n more times."""
+        while n > 0:
+            assert select.select([self.fd], [], [], TIMEOUT)[0]
+            n -= len(os.read(self.fd, EVENT_SIZE)) // EVENT_SIZE
+
+    def close(self):
+        os.close(self.fd)
 
 
 def serving(path):
@@ -169,6 +195,34 @@ class Twice(Case):
             done = self.another(**folders)
             self.assertEqual(done.returncode, 1)
             self.assertIn('another broker', done.stderr)
+
+    def test_who_has_waited_for_long_is_not_put_off_by_one_who_gives_back_one_lock_after_the_other(self):
+        self.broker.terminate()
+        folders = self.broker.state, self.broker.runtime
+        tries = Opened(self.broker.runtime / 'lock')
+        self.addCleanup(tries.close)
+        took = HALF
+        while took >= HALF:
+            with contextlib.ExitStack() as stack:
+                state, runtime = (stack.enter_context(open(folder / 'lock', 'w', encoding='ascii'))
+                                  for folder in folders)
+                for lock in (state, runtime):
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                log = stack.enter_context(open(self.broker.log, 'ab'))
+                next_one = subprocess.Popen([BROKER, '--state', folders[0], '--runtime', folders[1]],
+                                            env=self.broker.environment, stderr=log)
+                # There is a hundredth of a second between two.
+                tries.wait(100 * HALF + 20)
+                begin = time.monotonic()
+                state.close()
+                tries.wait(2)
+            # On a machine as slow as that it may take it for one who holds only one of them.
+            took = time.monotonic() - begin
+            eventually(lambda: self.broker.bus.is_socket() or next_one.poll() is not None)
+            if took < HALF:
+                self.assertEqual(serving(self.broker.bus), next_one.pid)
+            next_one.terminate()
+            next_one.wait(TIMEOUT)
 
     def test_who_finds_one_that_is_leaving_waits_and_serves(self):
         self.broker.process.send_signal(signal.SIGSTOP)
