@@ -67,7 +67,7 @@ static char *parse_user_folder(char *line, const char *name, const char *home)
 }
 
 /* As xdg-user-dirs writes it down; users move these folders, and in every language they have another name. */
-static char *user_folder(const Broker *broker, const char *name, const char *fallback)
+static int user_folder(const Broker *broker, const char *name, const char *fallback, char **ret_path)
 {
         const char *home = launcher_get_environment(broker->launcher, "HOME");
         const char *config = launcher_get_environment(broker->launcher, "XDG_CONFIG_HOME");
@@ -76,16 +76,20 @@ static char *user_folder(const Broker *broker, const char *name, const char *fal
         char line[LINE_MAX_BYTES], *path = NULL;
 
         if (!home)
-                return NULL;
+                return -ENOMEM;
         if ((config ? asprintf(&list, "%s/user-dirs.dirs", config)
                     : asprintf(&list, "%s/.config/user-dirs.dirs", home)) < 0)
-                return NULL;
+                return -ENOMEM;
         file = fopen(list, "re");
+        /* What cannot be read for want of something may name another folder than the fallback. */
+        if (!file && (errno == ENFILE || errno == EMFILE || errno == ENOMEM))
+                return -errno;
         while (file && !path && fgets(line, sizeof line, file))
                 path = parse_user_folder(line, name, home);
         if (!path && asprintf(&path, "%s/%s", home, fallback) < 0)
-                return NULL;
-        return path;
+                return -ENOMEM;
+        *ret_path = path;
+        return 0;
 }
 
 static int add_capability(const Broker *broker, PackageConfinement *c, size_t i)
@@ -93,14 +97,15 @@ static int add_capability(const Broker *broker, PackageConfinement *c, size_t i)
         const char *home = launcher_get_environment(broker->launcher, "HOME");
         const char *user = launcher_get_environment(broker->launcher, "USER");
         char *path = NULL;
+        int r;
 
         switch (capabilities[i].kind) {
         case NETWORK:
                 c->launch.network = true;
                 return 0;
         case USER_FOLDER:
-                path = user_folder(broker, capabilities[i].argument, capabilities[i].fallback);
-                return add_owned(c, path, NULL, true, true);
+                r = user_folder(broker, capabilities[i].argument, capabilities[i].fallback, &path);
+                return r < 0 ? r : add_owned(c, path, NULL, true, true);
         case HOME:
                 if (home)
                         add_path(c, home, NULL, true, true);

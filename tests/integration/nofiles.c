@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -124,6 +125,13 @@ VISIBLE int inotify_init1(int flags)
         return scarce_fails(ENFILE) ? -1 : (int)syscall(SYS_inotify_init1, flags);
 }
 
+/* Without attributes a ruleset is not made: the kernel says which version it has. */
+static bool makes_descriptor(long number, long first)
+{
+        return number == SYS_pidfd_open || number == SYS_openat2 || number == SYS_open_tree ||
+               (number == SYS_landlock_create_ruleset && first != 0);
+}
+
 /* The broker calls the kernel itself for what Debian's C library has no function for. */
 VISIBLE long syscall(long number, ...)
 {
@@ -134,7 +142,7 @@ VISIBLE long syscall(long number, ...)
         for (int i = 0; i < 6; i++)
                 a[i] = va_arg(args, long);
         va_end(args);
-        if ((number == SYS_pidfd_open || number == SYS_openat2) && scarce_fails(ENFILE))
+        if (makes_descriptor(number, a[0]) && scarce_fails(ENFILE))
                 return -1;
         return real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

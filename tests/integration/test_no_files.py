@@ -3,13 +3,19 @@
 after it. It goes on, does not spin, says so, and serves as soon as there are descriptors again.
 """
 
+import contextlib
+import errno
 import os
+import pathlib
+import shutil
 import unittest
 
 from bus_client import Client, Lost
 from harness import Broker, Case, Package, Refused, SCALE, eventually
 from scarce import Scarce
 
+LIBRARY = pathlib.Path(os.environ['BGTASK_BUILD_ROOT']) / 'src/client/libbgtask.so.0'
+PROGRAM = os.environ['BGTASK_TEST_CONFINED']
 NO_FILES = os.environ.get('BGTASK_TEST_NO_FILES', '')
 STEP = 1 if os.environ.get('BGTASK_TEST_LONG') else max(1, round(2 / SCALE))
 ALL = 10**6
@@ -17,8 +23,7 @@ MOST = 200
 WORDS = 'Too many open files in system'
 
 
-@unittest.skipUnless(NO_FILES, 'sanitizers have functions of their own')
-class NoFiles(Case):
+class WithoutFiles(Case):
     broker_options = None
 
     def setUp(self):
@@ -28,6 +33,9 @@ class NoFiles(Case):
         self.files = Scarce(path)
         self.broker.environment |= {'LD_PRELOAD': NO_FILES, 'BGTASK_TEST_FILES': str(path)}
         self.broker.start()
+        self.make_package()
+
+    def make_package(self):
         self.package = Package(self.broker, arguments='--idle 1')
         self.task = self.broker.register(self.package, 'count-1')
 
@@ -51,6 +59,9 @@ class NoFiles(Case):
             self.assertLess(after, MOST - STEP)
         print(f'# {after} descriptors; {n_refused} refused', flush=True)
 
+
+@unittest.skipUnless(NO_FILES, 'sanitizers have functions of their own')
+class NoFiles(WithoutFiles):
     def run_ends(self, run):
         self.broker.advance(10 * 60)
         self.assert_outcome(self.broker.ended(run), 'completed')
@@ -105,6 +116,62 @@ class NoFiles(Case):
             client.authenticate()
             client.call('Status')
         eventually(lambda: 'whoever connects is served again' in self.broker.errors())
+
+
+@unittest.skipUnless(NO_FILES, 'sanitizers have functions of their own')
+class Confined(WithoutFiles):
+    """What a server may not do does not depend on descriptors: it is confined as ever, or it is not started."""
+
+    def make_package(self):
+        self.package = Package(self.broker, 'Test.Confined', capabilities=('picturesLibrary',), arguments='--idle 1',
+                               install=False)
+        shutil.copy(PROGRAM, self.package.folder / 'server')
+        shutil.copy(LIBRARY, self.package.folder)
+        self.package.install()
+        self.package.listen()
+        self.task = self.broker.register(self.package, 'control')
+        home = self.broker.folder / 'home'
+        self.secrets = [home / 'secret', home / 'Pictures' / 'secret']
+        (home / 'Pictures').mkdir()
+        for path in self.secrets:
+            path.write_text('secret', encoding='ascii')
+        # Where pictures are is another folder.
+        (home / '.config').mkdir()
+        (home / '.config' / 'user-dirs.dirs').write_text('XDG_PICTURES_DIR="$HOME/other"\n', encoding='ascii')
+
+    def looks(self, run):
+        """What the server finds where it has nothing to look for."""
+        while True:
+            talk = self.package.talk_of(run)
+            with contextlib.suppress(Lost):
+                found = [talk.ask(f'read {path}') for path in
+                         (*self.secrets, f'/proc/{self.broker.process.pid}/environ')]
+                found.append(talk.ask(f'connect {self.broker.bus}'))
+                talk.end()
+                return found
+
+    def run_ends(self, run):
+        self.broker.advance(10 * 60)
+        for found in self.looks(run):
+            self.assertIn(found, (-errno.ENOENT, -errno.EACCES))
+        self.assert_outcome(self.broker.ended(run), 'completed')
+        eventually(lambda: self.broker.status()['servers'] == 0, 'the end of the server')
+
+    def test_a_run_starts_as_soon_as_there_are_descriptors_as_confined_as_ever(self):
+        try:
+            self.run_ends(self.broker.run(self.task))
+        except TimeoutError:
+            if 'cannot confine it' in self.broker.errors():
+                self.skipTest('the kernel gives this user no namespaces')
+            raise
+
+        def ask():
+            run = self.broker.run(self.task)
+            eventually(lambda: self.files.has_failed() or [row for row in self.broker.runs(self.task)
+                                                           if row['run'] == run and row['state'] == 'running'])
+            return run
+
+        self.sweep(ask, self.run_ends)
 
 
 if __name__ == '__main__':
