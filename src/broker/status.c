@@ -6,8 +6,15 @@
 
 static const char *process_control(const LauncherStatus *launcher, char *buf, size_t size)
 {
-        if (launcher->cgroups)
+        unsigned missing = launcher->no_controller;
+
+        if (launcher->cgroups && missing == 0)
                 snprintf(buf, size, "cgroups: a server's whole tree is limited and stopped");
+        else if (launcher->cgroups)
+                snprintf(buf, size,
+                         "cgroups: a server's whole tree is stopped; for limits of%s%s%s there is no controller",
+                         missing & LIMIT_MEMORY ? " memory" : "", missing & LIMIT_CPU ? " cpu" : "",
+                         missing & LIMIT_TASKS ? " tasks" : "");
         else
                 snprintf(buf, size,
                          "sessions and descendants, resource limits per process; no cgroups (%s), so a process that "

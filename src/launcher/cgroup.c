@@ -120,17 +120,50 @@ void cgroup_lift_limits(int cgroup_fd)
         (void)write_at(cgroup_fd, "pids.max", "max");
 }
 
-bool cgroup_ran_out_of_memory(int cgroup_fd)
+static bool read_at(int dir_fd, const char *name, char *text, size_t size)
 {
-        _cleanup_(closep) int fd = openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC);
-        char text[512];
-        const char *kills;
+        _cleanup_(closep) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
         ssize_t n;
 
-        n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        n = fd < 0 ? -1 : read(fd, text, size - 1);
         if (n <= 0)
                 return false;
         text[n] = '\0';
+        return true;
+}
+
+unsigned cgroup_missing_controllers(const CgroupRoot *root)
+{
+        unsigned missing = LIMIT_MEMORY | LIMIT_CPU | LIMIT_TASKS;
+        char text[512], *save = NULL;
+
+        if (root->fd < 0 || !read_at(root->fd, "cgroup.controllers", text, sizeof text))
+                return missing;
+        for (const char *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+                if (strcmp(word, "memory") == 0)
+                        missing &= ~(unsigned)LIMIT_MEMORY;
+                if (strcmp(word, "cpu") == 0)
+                        missing &= ~(unsigned)LIMIT_CPU;
+                if (strcmp(word, "pids") == 0)
+                        missing &= ~(unsigned)LIMIT_TASKS;
+        }
+        return missing;
+}
+
+bool cgroup_limits_memory(int cgroup_fd)
+{
+        char text[64];
+
+        return read_at(cgroup_fd, "memory.max", text, sizeof text) && strcmp(text, "max\n") != 0;
+}
+
+bool cgroup_ran_out_of_memory(int cgroup_fd)
+{
+        char text[512];
+        const char *kills;
+
+        if (!read_at(cgroup_fd, "memory.events", text, sizeof text))
+                return false;
         kills = strstr(text, "oom_kill ");
         return kills && strtoull(kills + strlen("oom_kill "), NULL, 10) > 0;
 }
@@ -173,20 +206,20 @@ int cgroup_create(CgroupRoot *root, const char *id, const LaunchLimits *limits, 
         return 0;
 }
 
-/* A server may have made cgroups below its own: they go first. */
-static void remove_tree(int parent_fd, const char *name, unsigned depth)
+/* A server may have made cgroups below its own: they go first. False if somebody is in it. */
+static bool remove_tree(int parent_fd, const char *name, unsigned depth)
 {
         _cleanup_(closedirp) DIR *dir = NULL;
         struct dirent *entry;
 
-        if (unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0 || errno != EBUSY || depth == 0)
-                return;
-        if (folder_open(parent_fd, name, &dir) < 0)
-                return;
+        if (unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0)
+                return true;
+        if (errno != EBUSY || depth == 0 || folder_open(parent_fd, name, &dir) < 0)
+                return errno != EBUSY;
         while ((entry = readdir(dir)))
                 if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-                        remove_tree(dirfd(dir), entry->d_name, depth - 1);
-        (void)unlinkat(parent_fd, name, AT_REMOVEDIR);
+                        (void)remove_tree(dirfd(dir), entry->d_name, depth - 1);
+        return unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0 || errno != EBUSY;
 }
 
 void cgroup_remove(CgroupRoot *root, const char *id)
@@ -196,7 +229,8 @@ void cgroup_remove(CgroupRoot *root, const char *id)
         if (root->fd < 0)
                 return;
         make_name(root, id, name);
-        remove_tree(root->fd, name, DEPTH_MAX);
+        if (!remove_tree(root->fd, name, DEPTH_MAX))
+                root->has_leftovers = true;
 }
 
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata)
@@ -207,11 +241,13 @@ void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdat
 
         if (root->fd < 0 || folder_open(root->fd, ".", &dir) < 0)
                 return;
+        root->has_leftovers = false;
         snprintf(prefix, sizeof prefix, "server-%s-", root->tag);
         while ((entry = readdir(dir)))
                 if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-                    !keep(entry->d_name + strlen(prefix), userdata))
-                        remove_tree(root->fd, entry->d_name, DEPTH_MAX);
+                    !keep(entry->d_name + strlen(prefix), userdata) &&
+                    !remove_tree(root->fd, entry->d_name, DEPTH_MAX))
+                        root->has_leftovers = true;
 }
 
 typedef struct PidList {

@@ -22,6 +22,7 @@ typedef struct CgroupRoot {
         char tag[9];
         unsigned enabled; /* LimitMask: controllers that we have */
         unsigned refused; /* and that we cannot have */
+        bool has_leftovers; /* somebody is still in the cgroup of a server that has ended */
 } CgroupRoot;
 
 /*
@@ -30,6 +31,9 @@ typedef struct CgroupRoot {
  */
 void cgroup_root_init(CgroupRoot *root, bool use, bool told, const char *tag_source);
 void cgroup_root_done(CgroupRoot *root);
+
+/* LimitMask bits of the limits for which the delegated cgroup has no controller. */
+unsigned cgroup_missing_controllers(const CgroupRoot *root);
 
 /* Makes, or finds, the cgroup of a server; sets what limits it can and says which. */
 int cgroup_create(CgroupRoot *root, const char *id, const LaunchLimits *limits, int *ret_fd, unsigned *ret_enforced);
@@ -41,6 +45,8 @@ void cgroup_remove(CgroupRoot *root, const char *id);
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata);
 
 void cgroup_lift_limits(int cgroup_fd);
+/* True if the kernel holds its memory below a limit now. */
+bool cgroup_limits_memory(int cgroup_fd);
 /* True if the kernel has killed one of them for the limit of memory. */
 bool cgroup_ran_out_of_memory(int cgroup_fd);
 

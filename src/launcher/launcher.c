@@ -140,6 +140,7 @@ void launcher_get_status(const Launcher *launcher, LauncherStatus *ret_status)
         *ret_status = (LauncherStatus){
                 .cgroups = launcher->cgroups.fd >= 0,
                 .cgroups_reason = launcher->cgroups.fd >= 0 ? NULL : launcher->cgroups.reason,
+                .no_controller = cgroup_missing_controllers(&launcher->cgroups),
                 .subreaper = launcher->reaper.active,
                 .n_processes = launcher->n_processes,
         };
@@ -261,6 +262,12 @@ int launcher_watch(Launcher *launcher, const char *id, pid_t pid, uint64_t start
 static bool is_known(const char *id, void *userdata)
 {
         return launcher_find(userdata, id) != NULL;
+}
+
+void launcher_retry_cgroups(Launcher *launcher)
+{
+        if (launcher->cgroups.has_leftovers)
+                cgroup_collect(&launcher->cgroups, is_known, launcher);
 }
 
 void launcher_collect_leftovers(Launcher *launcher)

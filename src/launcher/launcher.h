@@ -75,10 +75,17 @@ typedef struct LauncherConfig {
         void *userdata;
 } LauncherConfig;
 
+typedef enum LimitMask {
+        LIMIT_MEMORY = 1 << 0,
+        LIMIT_CPU = 1 << 1,
+        LIMIT_TASKS = 1 << 2,
+} LimitMask;
+
 /* What could be had. */
 typedef struct LauncherStatus {
         bool cgroups;               /* each server has a cgroup of its own, its tree dies at once */
         const char *cgroups_reason; /* if not: why; static */
+        unsigned no_controller;     /* with cgroups: LimitMask bits of the limits that they cannot hold */
         bool subreaper;
         size_t n_processes;
 } LauncherStatus;
@@ -95,12 +102,6 @@ typedef struct LaunchLimits {
         uint64_t nofile;       /* descriptors of each process; 0: LauncherConfig.default_nofile */
         bool low_priority;     /* nice 10, lowest best-effort I/O priority, the same for its autogroup */
 } LaunchLimits;
-
-typedef enum LimitMask {
-        LIMIT_MEMORY = 1 << 0,
-        LIMIT_CPU = 1 << 1,
-        LIMIT_TASKS = 1 << 2,
-} LimitMask;
 
 /* A file or folder that a confined process may have. */
 typedef struct LaunchPath {

@@ -33,6 +33,7 @@ typedef struct Members {
         size_t n;
         size_t n_allocated;
         bool has_protected; /* somebody in the cgroup must not be killed with it */
+        bool outside;       /* the process has left its cgroup, perhaps with others */
 } Members;
 
 static bool add_member(Members *members, pid_t pid, uint64_t start_time)
@@ -197,7 +198,7 @@ static int look_at_proc(const Process *process, Members *members)
         return add_kin(members, stats, kinships, n_stats);
 }
 
-static int look_at_cgroup(const Process *process, Members *members)
+static int look_into_cgroup(const Process *process, Members *members)
 {
         _cleanup_(freep) pid_t *pids = NULL;
         _cleanup_(freep) ProcStat *stats = NULL;
@@ -224,6 +225,23 @@ static int look_at_cgroup(const Process *process, Members *members)
         for (size_t i = 0; i < n_stats; i++)
                 members->has_protected |= kinships[i] == PROTECTED || kinships[i] == STRANGER;
         return add_kin(members, stats, kinships, n_stats);
+}
+
+/* Who has the same user as we do can leave its cgroup. */
+static bool has_left(const Process *process, const Members *members)
+{
+        return !process->ended && !has_member(members, process->pid, process->start_time);
+}
+
+static int look_at_cgroup(const Process *process, Members *members)
+{
+        int n = look_into_cgroup(process, members), more;
+
+        if (n < 0 || !has_left(process, members))
+                return n;
+        members->outside = true;
+        more = look_at_proc(process, members);
+        return more < 0 ? more : n + more;
 }
 
 /* A confined server that does not handle a signal would not get it: it gets what the signal would have done. */
@@ -269,7 +287,7 @@ int process_signal_tree(Process *process, int signal)
                 if (r <= 0)
                         break;
                 /* The kernel's own way also catches those that are being born. */
-                if (has_cgroup && signal == SIGKILL && !members.has_protected &&
+                if (has_cgroup && signal == SIGKILL && !members.has_protected && !members.outside &&
                     cgroup_kill(process->cgroup_fd) >= 0) {
                         n = (int)members.n;
                         break;
