@@ -68,7 +68,7 @@ static void look(Delay *delay, void *userdata)
 
         list_for_each(i, &broker->servers) {
                 server = list_entry(i, Server, node);
-                if (!server->process || server->ended || !process_has_memory_limit(server->process))
+                if (!server->process || server->ended || process_memory_limit(server->process) == 0)
                         continue;
                 again = true;
                 note(server);
@@ -83,7 +83,7 @@ static void look(Delay *delay, void *userdata)
 
 void broker_memory_ended(Server *server)
 {
-        if (!process_has_memory_limit(server->process))
+        if (process_memory_limit(server->process) == 0)
                 return;
         note(server);
         if (server->revoke)
@@ -97,6 +97,6 @@ int broker_memory_open(Broker *broker)
 
 void broker_memory_watch(Broker *broker, const Process *process)
 {
-        if (process_has_memory_limit(process) && !delay_is_running(&broker->memory_watch))
+        if (process_memory_limit(process) > 0 && !delay_is_running(&broker->memory_watch))
                 delay_start(&broker->memory_watch, LOOK_USEC);
 }

@@ -34,6 +34,7 @@ void broker_server_record(Broker *broker, const Server *server)
                 .exe_server = server->exe_server,
                 .launched = server->launched,
                 .log = server->id,
+                .memory_max = server->process ? process_memory_limit(server->process) : 0,
                 .package = server->package,
         };
 

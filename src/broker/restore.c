@@ -115,6 +115,8 @@ static int restore_server(const LedgerServer *row, void *userdata)
                 broker_server_free(server);
                 return 0;
         }
+        process_remember_memory_limit(server->process, row->memory_max);
+        broker_memory_watch(broker, server->process);
         if (row->pid == 0)
                 broker_server_record(broker, server);
         event = broker_event(broker, EVENT_RESTORE_SERVER, 0);

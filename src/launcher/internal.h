@@ -61,7 +61,7 @@ struct Process {
         bool low_priority;
         bool settled;      /* what was put off until it had started has been seen to */
         bool limits_data;  /* RLIMIT_DATA is set */
-        uint64_t memory_max; /* of its tree; 0: not limited, or not known */
+        uint64_t memory_max; /* of its tree; 0: not limited */
         unsigned unenforced;
         bool ended;        /* result is known, perhaps not told yet */
         ProcessResult result;

@@ -241,8 +241,10 @@ int process_take_fd(Process *process);
 /* LimitMask bits of the limits that were asked for and that nothing enforces here. */
 unsigned process_unenforced_limits(const Process *process);
 
-/* True if LaunchLimits limited the memory of its tree; not known of one that was adopted. */
-bool process_has_memory_limit(const Process *process);
+/* Bytes to which LaunchLimits limited the memory of its tree; 0: no limit, or it was adopted and nobody has said. */
+uint64_t process_memory_limit(const Process *process);
+/* What process_memory_limit() was with the broker that launched one that was adopted. It limits nothing anew. */
+void process_remember_memory_limit(Process *process, uint64_t bytes);
 /*
  * Whether it went over that limit: with a cgroup, if the kernel has killed one of its tree for it; without one, if the
  * anonymous memory of its tree is more than it at this moment, which takes a look at all processes. Works after the

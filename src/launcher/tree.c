@@ -301,9 +301,15 @@ int process_signal_tree(Process *process, int signal)
         return r < 0 && n == 0 ? r : n;
 }
 
-bool process_has_memory_limit(const Process *process)
+uint64_t process_memory_limit(const Process *process)
 {
-        return process->memory_max > 0;
+        return process->memory_max;
+}
+
+void process_remember_memory_limit(Process *process, uint64_t bytes)
+{
+        process->memory_max = bytes;
+        process->limits_data = bytes > 0 && !(process->cgroup_fd >= 0 && cgroup_limits_memory(process->cgroup_fd));
 }
 
 bool process_is_over_memory(Process *process)

@@ -52,6 +52,7 @@ typedef struct ServerBody {
         uint32_t exe_server;
         uint8_t launched;
         uint8_t unused[7];
+        uint64_t memory_max;
 } ServerBody;
 _Static_assert(sizeof(ServerBody) <= SLOT_BODY_SIZE, "a server fits into a slot");
 
@@ -118,7 +119,8 @@ static int put_server(Ledger *ledger, const ServerBody *body, const void *packag
 int ledger_put_server(Ledger *ledger, const LedgerServer *row)
 {
         ServerBody body = { .server = row->server, .start_time = row->start_time, .log = row->log, .pid = row->pid,
-                            .exe_server = row->exe_server, .launched = row->launched };
+                            .exe_server = row->exe_server, .launched = row->launched,
+                            .memory_max = row->memory_max };
         size_t n_package = row->package ? strnlen(row->package, LEDGER_PACKAGE_MAX + 1) : 0;
 
         if (row->server == 0)
@@ -170,7 +172,7 @@ static int load_server(const void *body, const uint8_t *tail, size_t n_tail, voi
         const ServerBody *b = body;
         LedgerServer row = {
                 .server = b->server, .start_time = b->start_time, .pid = b->pid, .exe_server = b->exe_server,
-                .launched = b->launched, .log = b->log, .package = package,
+                .launched = b->launched, .log = b->log, .memory_max = b->memory_max, .package = package,
         };
 
         memcpy(package, tail, MIN(n_tail, (size_t)LEDGER_PACKAGE_MAX));

@@ -29,6 +29,7 @@ typedef struct LedgerServer {
         uint32_t exe_server;  /* index of the ExeServer in the manifest */
         bool launched;        /* by a broker: may be signalled */
         uint64_t log;         /* id of its log and FIFO */
+        uint64_t memory_max;  /* bytes that its tree may have; 0: no limit */
         const char *package;  /* at most LEDGER_PACKAGE_MAX bytes */
 } LedgerServer;
 

@@ -133,7 +133,7 @@ static void assert_run(const LedgerRow *a, const LedgerRow *b)
 static void every_field_of_runs_and_servers_comes_back_servers_first(void **state)
 {
         LedgerServer server = { .server = 7, .start_time = 1234567, .pid = 42, .exe_server = 3, .launched = true,
-                                .log = 99, .package = "Sample_h91ms92gdsmmt" };
+                                .log = 99, .memory_max = 77, .package = "Sample_h91ms92gdsmmt" };
         Files *files = *state;
         const Loaded *loaded;
         LedgerRow row = run_row(3, "some details", 12);
@@ -153,6 +153,7 @@ static void every_field_of_runs_and_servers_comes_back_servers_first(void **stat
         assert_int_equal(loaded->servers[0].exe_server, 3);
         assert_true(loaded->servers[0].launched);
         assert_int_equal(loaded->servers[0].log, 99);
+        assert_int_equal(loaded->servers[0].memory_max, 77);
         assert_string_equal(loaded->packages[0], "Sample_h91ms92gdsmmt");
 }
 

@@ -19,6 +19,7 @@ FIXED = {'BGTASK_ATTEMPT', 'BGTASK_BUS', 'BGTASK_NAME', 'BGTASK_PROGRESS_FD', 'B
 # What a sanitizer or a shell puts there by itself.
 UNTOLD = {'PWD', 'OLDPWD', 'SHLVL', '_'}
 UNTIL_TERM, UNTIL_KILL = 5, 2
+HOG = 'python3 -c "import signal; held = b\'x\' * (50 << 20); signal.pause()"'  # 50 MiB
 
 
 class Script:
@@ -202,8 +203,7 @@ class Environment(Commands):
 
     @unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
     def test_a_tree_that_goes_over_its_memory_is_canceled_for_that(self):
-        hog = 'python3 -c "import signal; held = b\'x\' * (50 << 20); signal.pause()"'
-        task = self.add('--custom', 'x', '--memory', '70M', command=['sh', '-c', f'{hog} & {hog} & wait'])
+        task = self.add('--custom', 'x', '--memory', '70M', command=['sh', '-c', f'{HOG} & {HOG} & wait'])
         self.assert_outcome(self.broker.outcome(task), 'canceled', reason='ResourceRevocation')
 
     @unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
@@ -252,6 +252,14 @@ class Ends(Commands):
             self.broker.call('CancelRun', 'su', run, 1)
             self.assert_outcome(self.broker.ended(run), 'canceled')
             eventually(lambda: processes(self.broker.folder) == [self.broker.process.pid])
+
+    @unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
+    def test_one_that_the_next_broker_has_taken_over_is_canceled_when_it_goes_over_its_memory(self):
+        _, run, _ = self.begin('--memory', '70M')
+        self.broker.kill()
+        self.broker.start()
+        self.script.say(f'{HOG} & {HOG} & wait; wait')
+        self.assert_outcome(self.broker.ended(run), 'canceled', reason='ResourceRevocation')
 
     def test_a_command_that_does_not_listen_is_killed(self):
         _, run, pid = self.begin()
