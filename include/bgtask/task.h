@@ -104,6 +104,16 @@ bgt_trigger *bgt_trigger_toast_action(const char *action, bool one_shot);
  */
 bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot);
 /*
+ * UserNotificationChangedTrigger(NotificationKinds.Toast): fires when any program has shown a notification
+ * on the desktop, or one has gone; several that come together fire it once. The details have, one entry
+ * for each, notifications:S (ids), changes:S ("added", "removed") and applications:S (the name of the
+ * program that showed it; "" where that is not known, and of those that are removed), or everything:b if
+ * some may have come or gone of which nothing is known. What a notification says is not told. The
+ * package must declare the capability userNotificationListener, else registering fails with
+ * -EACCES; commands need none.
+ */
+bgt_trigger *bgt_trigger_user_notification_changed(bool one_shot);
+/*
  * PushNotificationTrigger(): fires when a push message has come for the task, once for each message;
  * bgt_instance_details() has message:bytes (4096 at most, as the push server got them). The messages
  * are sent to the task's endpoint, bgt_registration_endpoint().

@@ -294,6 +294,16 @@ typedef enum ToastHistoryChangedType {
         ToastHistoryChangedType_Added = 3
 } ToastHistoryChangedType;
 
+typedef enum NotificationKinds {
+        NotificationKinds_Unknown = 0,
+        NotificationKinds_Toast = 1
+} NotificationKinds;
+
+typedef enum UserNotificationChangedKind {
+        UserNotificationChangedKind_Added = 0,
+        UserNotificationChangedKind_Removed = 1
+} UserNotificationChangedKind;
+
 typedef enum KnownLibraryId {
         KnownLibraryId_Music = 0,
         KnownLibraryId_Pictures = 1,

@@ -406,6 +406,8 @@ int broker_zones_tell(Broker *broker, int (*tell)(void *userdata, const Event *e
 void broker_zones_done(Broker *broker);
 /* What is known of a condition, from its sensor or from the test clock. False if nothing can be. */
 bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_reading);
+/* True if the call was answered: the package may not hear of the notifications of other programs, and wants to. */
+bool broker_notifications_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec);
 void on_list_sensors(Call *call, void *userdata);
 
 /* test-clock.c */

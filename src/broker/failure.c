@@ -387,6 +387,12 @@ static bool is_failure(const RunRow *row)
         }
 }
 
+/* It would fire the task again, which would fail again, which would be shown. */
+static bool would_hear_of_it(const RunRow *row)
+{
+        return row->trigger_kind == TRIGGER_USER_NOTIFICATION_CHANGED && row->fired_by == FIRED_BY_EVENT;
+}
+
 static Failures *need_failures(Broker *broker)
 {
         Failures *f = broker->failures;
@@ -435,7 +441,7 @@ void broker_tell_failure(Broker *broker, const RunRow *row)
         f = need_failures(broker);
         if (!f)
                 return;
-        if (settings_has(task.row.spec.options, "notify-failure"))
+        if (settings_has(task.row.spec.options, "notify-failure") && !would_hear_of_it(row))
                 show(f, row);
         if (settings_list(task.row.spec.options, "on-failure", &argv) > 0)
                 run_command(f, row, task.row.spec.options, argv);

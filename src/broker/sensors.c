@@ -11,7 +11,11 @@
 
 #include "base/socket-address.h"
 #include "broker/broker.h"
+#include "broker/confine.h"
 #include "dbus/address.h"
+
+/* The capability without which no package hears of the notifications of others. */
+#define LISTENER "userNotificationListener"
 
 /* A ListSensors that waits until everything was read. */
 typedef struct Question {
@@ -98,19 +102,20 @@ static void put_reading(Writer *w, const char *name, const SensorReading *readin
 static void answer(Broker *broker, Call *call)
 {
         Writer *w = bus_begin_reply(call);
-        SensorReading push;
+        SensorReading reading;
 
         writer_open_array(w, "(sa{sv})");
         for (size_t i = 0; term_at(TERM_CONDITION, i) >= 0; i++) {
                 int condition = term_at(TERM_CONDITION, i);
-                SensorReading reading;
 
                 if (!is_shown(condition) || !broker_sensors_get(broker, (uint8_t)condition, &reading))
                         continue;
                 put_reading(w, term_name(TERM_CONDITION, condition), &reading);
         }
-        if (broker->sensors && sensors_get_push(broker->sensors, &push))
-                put_reading(w, term_name(TERM_TRIGGER, TRIGGER_PUSH_NOTIFICATION), &push);
+        if (broker->sensors && sensors_get_push(broker->sensors, &reading))
+                put_reading(w, term_name(TERM_TRIGGER, TRIGGER_PUSH_NOTIFICATION), &reading);
+        if (broker->sensors && sensors_get_notifications(broker->sensors, &reading))
+                put_reading(w, term_name(TERM_TRIGGER, TRIGGER_USER_NOTIFICATION_CHANGED), &reading);
         writer_close(w);
         bus_send_reply(call);
 }
@@ -170,6 +175,25 @@ bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_re
         if (!broker->sensors)
                 return get_by_hand(broker, condition, ret_reading);
         return sensors_get(broker->sensors, condition, ret_reading);
+}
+
+bool broker_notifications_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec)
+{
+        const Package *found = broker_package_find(broker, package);
+        char sentence[400];
+        bool listens = false;
+
+        for (uint32_t i = 0; i <= spec->n_more; i++)
+                listens |= spec_trigger(spec, i)->kind == TRIGGER_USER_NOTIFICATION_CHANGED;
+        if (!listens || !found || !found->manifest || broker_package_has_capability(found, LISTENER))
+                return false;
+        snprintf(sentence, sizeof sentence,
+                 "%s may not hear of the notifications of other programs: its manifest does not declare the "
+                 "capability " LISTENER, package);
+        bus_reply_error_with(call, ERROR_ACCESS_DENIED, sentence,
+                             "declare <uap3:Capability Name=\"" LISTENER "\"/> in its manifest and "
+                             "install it anew");
+        return true;
 }
 
 void broker_sensors_update(Broker *broker, bool baseline)

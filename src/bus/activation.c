@@ -87,6 +87,13 @@ static void put_toasts(Writer *w, const char *what, const char *entries, size_t 
         writer_put_option_bool(w, "everything", n <= 1);
 }
 
+/* An entry is a number, the notification, what became of it and the name of the program, which may be empty. */
+static void put_notifications(Writer *w, const char *entries, size_t n)
+{
+        put_toasts(w, "changes", entries, n);
+        put_column(w, "applications", 3, "", entries, n > 0 && entries[n - 1] != '\0' ? 0 : n);
+}
+
 static void put_message(Writer *w, const void *message, size_t n)
 {
         writer_open_option(w, "message", "ay");
@@ -117,6 +124,8 @@ static void put_details(Writer *w, const RunInfo *run)
                 put_devices(w, run->details, run->n_details);
         else if (kind == TRIGGER_TOAST_ACTION || kind == TRIGGER_TOAST_HISTORY_CHANGED)
                 put_toasts(w, kind == TRIGGER_TOAST_ACTION ? "actions" : "reasons", run->details, run->n_details);
+        else if (kind == TRIGGER_USER_NOTIFICATION_CHANGED)
+                put_notifications(w, run->details, run->n_details);
         else if (kind == TRIGGER_PUSH_NOTIFICATION)
                 put_message(w, run->details, run->n_details);
         else if (kind == TRIGGER_SOCKET_ACTIVITY)

@@ -273,7 +273,8 @@ static void read_trigger(Reader *r, Trigger *trigger, Buffer *text, Refusal *ref
                 put_devices(&devices, trigger->kind, text, refusal);
         else
                 has_text = true;
-        if ((trigger->kind == TRIGGER_TOAST_ACTION || trigger->kind == TRIGGER_TOAST_HISTORY_CHANGED) &&
+        if ((trigger->kind == TRIGGER_TOAST_ACTION || trigger->kind == TRIGGER_TOAST_HISTORY_CHANGED ||
+             trigger->kind == TRIGGER_USER_NOTIFICATION_CHANGED) &&
             !trigger->text)
                 trigger->text = "*";
         if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && !trigger->text)

@@ -52,8 +52,9 @@ static void on_set_condition(Call *call, Reader *r)
 #define ROWS_MAX 64
 
 /* The lists of the details that a run finds, as columns. */
-enum { PATHS, ACTIONS, DEVICES, NODES, NOTIFICATIONS, REASONS, _COLUMN_MAX };
-static const char *const column_names[] = { "paths", "actions", "devices", "nodes", "notifications", "reasons" };
+enum { PATHS, ACTIONS, DEVICES, NODES, NOTIFICATIONS, REASONS, CHANGES, APPLICATIONS, _COLUMN_MAX };
+static const char *const column_names[] = { "paths", "actions", "devices", "nodes", "notifications", "reasons",
+                                            "changes", "applications" };
 
 typedef struct Columns {
         const char *items[_COLUMN_MAX][ROWS_MAX];
@@ -88,7 +89,8 @@ static const char *cell(const Columns *columns, unsigned column, size_t row)
 /* As the sensors write them: each entry with its NUL, and where the same may happen twice, with a number. */
 static int format_entries(const Columns *columns, uint64_t *last, Buffer *ret_entries)
 {
-        const unsigned what = columns->n[ACTIONS] > 0 ? ACTIONS : REASONS;
+        const unsigned what = columns->n[ACTIONS] > 0 ? ACTIONS : columns->n[CHANGES] > 0 ? CHANGES : REASONS;
+        const char *separator = what == CHANGES ? "\t" : "";
         int r = 0;
 
         for (size_t i = 0; i < columns->n[PATHS] && r >= 0; i++)
@@ -102,8 +104,9 @@ static int format_entries(const Columns *columns, uint64_t *last, Buffer *ret_en
                 ret_entries->size++;
         }
         for (size_t i = 0; i < columns->n[NOTIFICATIONS] && r >= 0; i++) {
-                r = buffer_printf(ret_entries, "%" PRIu64 "\t%s\t%s", ++*last,
-                                  cell(columns, NOTIFICATIONS, i), cell(columns, what, i));
+                r = buffer_printf(ret_entries, "%" PRIu64 "\t%s\t%s%s%s", ++*last,
+                                  cell(columns, NOTIFICATIONS, i), cell(columns, what, i), separator,
+                                  cell(columns, APPLICATIONS, i));
                 ret_entries->size++;
         }
         return r;

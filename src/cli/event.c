@@ -26,7 +26,8 @@ const char *cli_event_at(size_t i, const void *unused)
         static const int first[] = { TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME };
         static const int last[] = { TRIGGER_MEDIA_PROCESSING, TRIGGER_DEVICE_USE, TRIGGER_DEVICE_SERVICING,
                                     TRIGGER_PUSH_NOTIFICATION, TRIGGER_TOAST_ACTION,
-                                    TRIGGER_TOAST_HISTORY_CHANGED, TRIGGER_SOCKET_ACTIVITY };
+                                    TRIGGER_TOAST_HISTORY_CHANGED, TRIGGER_USER_NOTIFICATION_CHANGED,
+                                    TRIGGER_SOCKET_ACTIVITY };
         size_t n = ELEMENTSOF(first);
 
         if (i < n)
@@ -47,8 +48,9 @@ int cli_parse_event(const Verb *verb, const char *event, int *ret_kind, int *ret
         if (strcasecmp(event, "push") == 0)
                 kind = TRIGGER_PUSH_NOTIFICATION;
         if (trigger_is_requested(kind) || kind == TRIGGER_TOAST_ACTION || kind == TRIGGER_TOAST_HISTORY_CHANGED ||
-            kind == TRIGGER_PUSH_NOTIFICATION || kind == TRIGGER_SOCKET_ACTIVITY || kind == TRIGGER_BOOT ||
-            kind == TRIGGER_LOGIN || kind == TRIGGER_RESUME) {
+            kind == TRIGGER_USER_NOTIFICATION_CHANGED || kind == TRIGGER_PUSH_NOTIFICATION ||
+            kind == TRIGGER_SOCKET_ACTIVITY || kind == TRIGGER_BOOT || kind == TRIGGER_LOGIN ||
+            kind == TRIGGER_RESUME) {
                 *ret_kind = kind;
                 *ret_type = 0;
                 return EXIT_OK;

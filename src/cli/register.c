@@ -23,7 +23,8 @@ static const char help[] =
         "                        boot, login, resume; push: a push message (also\n"
         "                        PushNotificationTrigger); of notifications:\n"
         "                        ToastNotificationActionTrigger,\n"
-        "                        ToastNotificationHistoryChangedTrigger;\n"
+        "                        ToastNotificationHistoryChangedTrigger,\n"
+        "                        UserNotificationChangedTrigger;\n"
         "                        or on request of the app:\n"
         "                        MediaProcessingTrigger, DeviceUseTrigger,\n"
         "                        DeviceServicingTrigger\n"
@@ -91,6 +92,8 @@ static int make_event(const Verb *verb, const Arguments *a, bgt_trigger **ret)
                        : kind == TRIGGER_PUSH_NOTIFICATION ? bgt_trigger_push_notification(a->once)
                        : kind == TRIGGER_TOAST_HISTORY_CHANGED
                                ? bgt_trigger_toast_history_changed(a->once)
+                       : kind == TRIGGER_USER_NOTIFICATION_CHANGED
+                               ? bgt_trigger_user_notification_changed(a->once)
                                : bgt_trigger_event(kind, a->once);
         return status;
 }

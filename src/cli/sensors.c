@@ -9,7 +9,7 @@ static const char help[] =
         "Show what the machine is like: each condition that tasks may wait for, whether\n"
         "it is true, false or unknown, since when, and who says so. What no task needs\n"
         "is not watched; it is read for this command. If a task waits for push messages\n"
-        "there is a row for whether they can come.\n"
+        "or notifications there is a row for whether they can come.\n"
         "\n"
         "Example:\n"
         "  bgtask sensors --json\n";

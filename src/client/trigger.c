@@ -226,6 +226,11 @@ bgt_trigger *bgt_trigger_toast_history_changed(bool one_shot)
         return trigger_new(BGT_TRIGGER_TOAST_HISTORY_CHANGED, one_shot);
 }
 
+bgt_trigger *bgt_trigger_user_notification_changed(bool one_shot)
+{
+        return trigger_new(BGT_TRIGGER_USER_NOTIFICATION_CHANGED, one_shot);
+}
+
 bgt_trigger *bgt_trigger_push_notification(bool one_shot)
 {
         return trigger_new(BGT_TRIGGER_PUSH_NOTIFICATION, one_shot);

@@ -137,9 +137,12 @@ static void input_deliver(Connection *c, Message *m)
 {
         PendingCall call;
 
-        if (m->type == MESSAGE_RETURN || m->type == MESSAGE_ERROR) {
-                if (calls_take(&c->calls, m->reply_serial, &call))
-                        call.callback(c, m, 0, call.userdata);
+        bool is_answer = m->type == MESSAGE_RETURN || m->type == MESSAGE_ERROR;
+
+        if (is_answer && calls_take(&c->calls, m->reply_serial, &call)) {
+                call.callback(c, m, 0, call.userdata);
+        } else if (is_answer && !c->options.all_answers) {
+                return;
         } else if (m->type < _MESSAGE_TYPE_MAX && c->options.on_message) {
                 c->options.on_message(c, m, c->options.userdata);
         }

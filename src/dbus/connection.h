@@ -56,6 +56,7 @@ typedef struct ConnectionOptions {
          */
         bool gather;
         bool patient; /* a peer that has not authenticated, or sends without end, lets others come first */
+        bool all_answers; /* on_message gets answers to calls of others, too: a monitor's */
         /* A call or a signal. Borrowed: message_ref() keeps it. */
         void (*on_message)(Connection *c, Message *m, void *userdata);
         /*

@@ -211,6 +211,35 @@ static void a_call_is_answered_exactly_once(void **state)
         assert_int_equal(lost.n_called, 1);
 }
 
+static void a_monitor_is_given_the_answers_of_others_and_its_calls_their_own(void **state)
+{
+        _cleanup_(writer_done) Writer w;
+        Answer answer = { 0 };
+        uint32_t serial;
+        Fixture f;
+
+        writer_init(&w);
+        set_up(&f, CONNECTION_BARE);
+        f.end.connection->options.all_answers = true;
+        serial = call(&f.end, "a", &answer);
+        for (uint32_t i = 0; i < 3; i++) {
+                struct iovec parts[2];
+
+                if (i == 2)
+                        writer_start_error_to(&w, serial + i, ":1.7", "a.b.C", "bad luck");
+                else
+                        writer_start_return_to(&w, serial + i, ":1.7", NULL);
+                assert_int_equal(writer_seal(&w, i + 1, parts), 0);
+                write_all(f.fd, parts[0].iov_base, parts[0].iov_len);
+                if (parts[1].iov_len > 0)
+                        write_all(f.fd, parts[1].iov_base, parts[1].iov_len);
+        }
+        settle(&f.loop);
+        assert_int_equal(answer.n_called, 1);
+        assert_int_equal(f.end.n_messages, 2);
+        tear_down(&f);
+}
+
 static void a_writer_keeps_no_descriptor_that_was_sent(void **state)
 {
         size_t n_fds;
@@ -361,6 +390,7 @@ int main(void)
                 cmocka_unit_test(queued_descriptors_leave_with_the_first_byte_of_their_message),
                 cmocka_unit_test(descriptors_of_a_message_that_is_cut_in_two_are_sent_once),
                 cmocka_unit_test(a_call_is_answered_exactly_once),
+                cmocka_unit_test(a_monitor_is_given_the_answers_of_others_and_its_calls_their_own),
                 cmocka_unit_test(a_writer_keeps_no_descriptor_that_was_sent),
                 cmocka_unit_test(a_call_that_wants_no_answer_is_not_waited_for),
                 cmocka_unit_test(a_call_without_want_of_an_answer_gets_none),

@@ -47,7 +47,7 @@ static inline void on_message(Connection *c, Message *m, void *userdata)
 
         assert_int_equal(end->n_disconnected, 0);
         end->n_messages++;
-        snprintf(end->last, sizeof end->last, "%s", m->member);
+        snprintf(end->last, sizeof end->last, "%s", m->member ?: "");
         if (end->read_dry_in_message)
                 connection_read_dry(c);
         if (end->echo && m->type == MESSAGE_CALL) {

@@ -14,6 +14,7 @@
 #include "sensors/devices.h"
 #include "sensors/files.h"
 #include "sensors/internal.h"
+#include "sensors/notifications.h"
 #include "sensors/push.h"
 #include "sensors/sockets.h"
 #include "sensors/transfers.h"
@@ -48,6 +49,8 @@ struct Sensors {
         int files_error;       /* why there are none although some should be */
         Toasts *toasts;
         int toasts_error;
+        Notifications *notifications;
+        int notifications_error;
         Push *push;
         int push_error;
         Sockets *sockets;
@@ -379,6 +382,15 @@ static void watch_toasts(Sensors *sensors, uint8_t kind, const char *text, bool 
                 sensors->toasts_error = toasts_watch(sensors->toasts, kind, text);
 }
 
+static void watch_notifications(Sensors *sensors, bool on)
+{
+        sensors->notifications = notifications_free(sensors->notifications);
+        sensors->notifications_error = 0;
+        if (on)
+                sensors->notifications_error = notifications_new(sensors->loop, &sensors->config,
+                                                                 &sensors->notifications);
+}
+
 static void watch_push(Sensors *sensors, const char *text, bool on)
 {
         if (!on) {
@@ -410,6 +422,13 @@ bool sensors_get_push(Sensors *sensors, SensorReading *ret_reading)
         if (sensors->push)
                 *ret_reading = push_reading(sensors->push);
         return sensors->push;
+}
+
+bool sensors_get_notifications(Sensors *sensors, SensorReading *ret_reading)
+{
+        if (sensors->notifications)
+                *ret_reading = notifications_reading(sensors->notifications);
+        return sensors->notifications;
 }
 
 void sensors_settle(Sensors *sensors, const char *text)
@@ -480,6 +499,9 @@ void sensors_watch(Sensors *sensors, uint8_t kind, const char *text, bool on)
         case TRIGGER_TOAST_HISTORY_CHANGED:
                 watch_toasts(sensors, kind, text, on);
                 break;
+        case TRIGGER_USER_NOTIFICATION_CHANGED:
+                watch_notifications(sensors, on);
+                break;
         case TRIGGER_PUSH_NOTIFICATION:
                 watch_push(sensors, text, on);
                 break;
@@ -506,6 +528,10 @@ const char *sensors_get_problem(const Sensors *sensors, uint8_t kind, const char
                 if (sensors->toasts_error < 0)
                         return strerror(-sensors->toasts_error);
                 return sensors->toasts ? toasts_problem(sensors->toasts) : NULL;
+        case TRIGGER_USER_NOTIFICATION_CHANGED:
+                if (sensors->notifications_error < 0)
+                        return strerror(-sensors->notifications_error);
+                return sensors->notifications ? notifications_problem(sensors->notifications) : NULL;
         case TRIGGER_PUSH_NOTIFICATION:
                 if (sensors->push_error < 0)
                         return strerror(-sensors->push_error);
@@ -589,6 +615,7 @@ Sensors *sensors_free(Sensors *sensors)
         sockets_free(sensors->sockets);
         transfers_free(sensors->transfers);
         toasts_free(sensors->toasts);
+        notifications_free(sensors->notifications);
         push_free(sensors->push);
         system_bus_free(sensors->bus);
         free(sensors);

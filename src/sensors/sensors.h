@@ -100,6 +100,8 @@ void sensors_answer_push(Sensors *sensors, uint64_t token, bool stored);
 const char *sensors_get_endpoint(const Sensors *sensors, const char *text);
 /* Whether they can come at all, which is no condition; false if no task needs to know. */
 bool sensors_get_push(Sensors *sensors, SensorReading *ret_reading);
+/* The same of notifications on the desktop. */
+bool sensors_get_notifications(Sensors *sensors, SensorReading *ret_reading);
 
 /* Sockets that were handed over: transfers.h says what these do. */
 int sensors_transfer(Sensors *sensors, Uuid task, const char *id, int fd, uint64_t keep_alive_usec);

@@ -165,6 +165,8 @@ static void tell_matches(Service *service, const char *member)
         snprintf(rule, sizeof rule, "type='signal',sender='" BUS_NAME "',member='NameOwnerChanged',arg0='%s'",
                  type->name);
         system_bus_tell(service->bus, member, rule);
+        if (!type->match)
+                return;
         snprintf(rule, sizeof rule, "type='signal',sender='%s',%s", type->name, type->match);
         system_bus_tell(service->bus, member, rule);
 }

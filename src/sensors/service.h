@@ -30,7 +30,8 @@ typedef void (*ServiceAnswer)(Service *service, const Message *m, void *userdata
 typedef struct ServiceType {
         const char *name;  /* "org.freedesktop.NetworkManager" */
         const char *title; /* as words have it */
-        const char *match; /* "path='/org/freedesktop/NetworkManager'": which of its signals to see; static */
+        /* "path='/org/freedesktop/NetworkManager'": which of its signals to see; NULL: none. Static. */
+        const char *match;
         void (*ask)(Service *service, void *userdata);
         /* The state is another one, or a round of questions was answered. */
         void (*changed)(Service *service, void *userdata);

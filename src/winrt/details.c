@@ -4,6 +4,7 @@
 
 #include "winrt/details.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -159,6 +160,24 @@ static STDMETHODIMP get_socket_information(ISocketActivityTriggerDetails *self, 
                 socket_information_new(details->task, newest(details, "sockets"), details->instance, ret_value) : S_OK;
 }
 
+/* Of the newest; where nothing is known of it, that one is gone whose id no notification has. */
+static STDMETHODIMP get_change_kind(IUserNotificationChangedEventArgs *self, UserNotificationChangedKind *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = strcmp(newest(details_of(self), "changes"), "added") == 0 ? UserNotificationChangedKind_Added :
+                UserNotificationChangedKind_Removed;
+        return S_OK;
+}
+
+static STDMETHODIMP get_notification_id(IUserNotificationChangedEventArgs *self, UINT32 *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = (UINT32)strtoul(newest(details_of(self), "notifications"), NULL, 10);
+        return S_OK;
+}
+
 /* Where the changes are. To be freed; NULL: no memory. */
 static char *changed_folder(void *self)
 {
@@ -231,6 +250,9 @@ static const IToastNotificationHistoryChangedTriggerDetailVtbl toast_history_vta
 static const IToastNotificationHistoryChangedTriggerDetail2Vtbl toast_history2_vtable = {
         INSPECTABLE_SLOTS, .get_CollectionId = get_collection_id,
 };
+static const IUserNotificationChangedEventArgsVtbl user_notification_vtable = {
+        INSPECTABLE_SLOTS, .get_ChangeKind = get_change_kind, .get_UserNotificationId = get_notification_id,
+};
 
 #define CLASS(text, ...) \
         { .name = u"Windows." text, .size = sizeof(Details), .done = details_done, .faces = { __VA_ARGS__ } }
@@ -267,6 +289,9 @@ static const struct {
           CLASS(u"UI.Notifications.ToastNotificationHistoryChangedTriggerDetail",
                 { &IID_IToastNotificationHistoryChangedTriggerDetail, &toast_history_vtable, NULL },
                 { &IID_IToastNotificationHistoryChangedTriggerDetail2, &toast_history2_vtable, NULL }) },
+        { BGT_TRIGGER_USER_NOTIFICATION_CHANGED,
+          CLASS(u"UI.Notifications.UserNotificationChangedEventArgs",
+                { &IID_IUserNotificationChangedEventArgs, &user_notification_vtable, NULL }) },
 };
 
 static const Class *class_of(int kind)

@@ -129,7 +129,6 @@ FACTORY_VTABLE(IPhoneTriggerFactory, Create, create_of_number_and_flag);
 FACTORY_VTABLE(ISensorDataThresholdTriggerFactory, Create, create_of_pointer);
 FACTORY_VTABLE(ISmartCardTriggerFactory, Create, create_of_number);
 FACTORY_VTABLE(ISmsMessageReceivedTriggerFactory, Create, create_of_pointer);
-FACTORY_VTABLE(IUserNotificationChangedTriggerFactory, Create, create_of_number);
 
 /* The one that an operation makes. */
 

@@ -93,6 +93,7 @@ static const Class custom_class = TRIGGER_CLASS(u"CustomSystemEventTrigger",
 static const Class push_class = TRIGGER_CLASS(u"PushNotificationTrigger", TRIGGER_FACE);
 static const Class toast_action_class = TRIGGER_CLASS(u"ToastNotificationActionTrigger", TRIGGER_FACE);
 static const Class toast_history_class = TRIGGER_CLASS(u"ToastNotificationHistoryChangedTrigger", TRIGGER_FACE);
+static const Class user_notification_class = TRIGGER_CLASS(u"UserNotificationChangedTrigger", TRIGGER_FACE);
 
 static const struct {
         int kind;
@@ -113,6 +114,7 @@ static const struct {
         { BGT_TRIGGER_PUSH_NOTIFICATION, &push_class },
         { BGT_TRIGGER_TOAST_ACTION, &toast_action_class },
         { BGT_TRIGGER_TOAST_HISTORY_CHANGED, &toast_history_class },
+        { BGT_TRIGGER_USER_NOTIFICATION_CHANGED, &user_notification_class },
 };
 
 static const Class *class_of(const bgt_trigger *trigger)
@@ -241,6 +243,13 @@ static STDMETHODIMP create_toast_history(IToastNotificationHistoryChangedTrigger
         return ret_trigger ? activate_toast_history(NULL, (IInspectable **)ret_trigger) : E_POINTER;
 }
 
+/* A desktop has no other kinds. */
+static STDMETHODIMP create_user_notification(IUserNotificationChangedTriggerFactory *self, NotificationKinds wanted,
+                                             IBackgroundTrigger **ret_trigger)
+{
+        return ret_trigger ? trigger_wrap(bgt_trigger_user_notification_changed(false), ret_trigger) : E_POINTER;
+}
+
 static STDMETHODIMP get_condition_type(ISystemCondition *self, SystemConditionType *ret_value)
 {
         if (!ret_value)
@@ -290,6 +299,9 @@ static const IToastNotificationActionTriggerFactoryVtbl toast_action_factory = {
 static const IToastNotificationHistoryChangedTriggerFactoryVtbl toast_history_factory = {
         INSPECTABLE_SLOTS, .Create = create_toast_history,
 };
+static const IUserNotificationChangedTriggerFactoryVtbl user_notification_factory = {
+        INSPECTABLE_SLOTS, .Create = create_user_notification,
+};
 static const ISystemConditionFactoryVtbl condition_factory = { INSPECTABLE_SLOTS, .Create = create_condition };
 
 const FactoryInfo value_factories[] = {
@@ -304,6 +316,8 @@ const FactoryInfo value_factories[] = {
         { BACKGROUND u"ToastNotificationHistoryChangedTrigger",
           { { &IID_IToastNotificationHistoryChangedTriggerFactory, &toast_history_factory, NULL } },
           activate_toast_history },
+        { BACKGROUND u"UserNotificationChangedTrigger",
+          { { &IID_IUserNotificationChangedTriggerFactory, &user_notification_factory, NULL } }, NULL },
         { BACKGROUND u"CustomSystemEventTrigger",
           { { &IID_ICustomSystemEventTriggerFactory, &custom_factory, NULL } }, NULL },
         { BACKGROUND u"SystemCondition", { { &IID_ISystemConditionFactory, &condition_factory, NULL } }, NULL },

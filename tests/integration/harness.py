@@ -41,7 +41,8 @@ NAME, PUBLISHER = 'Test.App', 'CN=Test'
 MANIFEST = '''<?xml version="1.0" encoding="utf-8"?>
 <Package xmlns="http://schemas.microsoft.com/appx/manifest/foundation/windows10"
          xmlns:com="http://schemas.microsoft.com/appx/manifest/com/windows10"
-         xmlns:rescap="http://schemas.microsoft.com/appx/manifest/foundation/windows10/restrictedcapabilities">
+         xmlns:rescap="http://schemas.microsoft.com/appx/manifest/foundation/windows10/restrictedcapabilities"
+         xmlns:uap3="http://schemas.microsoft.com/appx/manifest/uap/windows10/3">
   <Identity Name="{name}" Publisher="{publisher}" Version="{version}"/>
   <Applications>
     <Application Id="App">
@@ -57,7 +58,8 @@ MANIFEST = '''<?xml version="1.0" encoding="utf-8"?>
   <Capabilities>{capabilities}</Capabilities>
 </Package>
 '''
-RESTRICTED = ('runFullTrust', 'broadFileSystemAccess')
+# Capabilities that are not of the manifest's first namespace.
+PREFIXES = {'runFullTrust': 'rescap:', 'broadFileSystemAccess': 'rescap:', 'userNotificationListener': 'uap3:'}
 
 
 def times(n):
@@ -215,7 +217,7 @@ class Package:
             lines = ''.join(f'<com:Class Id="{clsid}"/>' for clsid in classes)
             parts.append(f'<com:ExeServer Executable="{executable}" Arguments="{line.strip()}">{lines}'
                          '</com:ExeServer>')
-        capabilities = ''.join(f'<{"rescap:" if name in RESTRICTED else ""}Capability Name="{name}"/>'
+        capabilities = ''.join(f'<{PREFIXES.get(name, "")}Capability Name="{name}"/>'
                                for name in self.capabilities)
         return MANIFEST.format(name=self.name, publisher=self.publisher, version=self.version,
                                servers='\n'.join(parts), capabilities=capabilities)
@@ -648,10 +650,11 @@ class Running(Case):
     """A package whose servers do what the test says."""
 
     arguments = ''
+    capabilities = ('runFullTrust',)
 
     def setUp(self):
         super().setUp()
-        self.package = Package(self.broker, arguments=self.arguments).listen()
+        self.package = Package(self.broker, arguments=self.arguments, capabilities=self.capabilities).listen()
 
     def task(self, name='control', trigger=('ApplicationTrigger', {}), **options):
         return self.broker.register(self.package, name, trigger, **options)

@@ -64,7 +64,7 @@ class Registering(Case):
 
     def test_a_trigger_that_has_no_meaning_here_is_refused(self):
         self.refuse_call('TriggerNotSupported', 'manual',
-                         trigger=('UserNotificationChangedTrigger', {}))
+                         trigger=('SmartCardTrigger', {}))
         self.refuse_call('InvalidArgument', 'no trigger of the kind', trigger=('weekly', {}))
 
     def test_empty_overlong_and_control_character_names_are_refused(self):

@@ -187,6 +187,18 @@ class Server(Confined):
                 talk.end()
                 self.broker.ended(talk.run)
 
+    def test_only_a_package_that_may_listen_hears_of_the_notifications_of_others(self):
+        for name, capability in (('Test.Deaf', 'internetClient'), ('Test.Listener', 'userNotificationListener')):
+            inside = self.inside(self.known(name, capability))
+
+            def register(client=inside):
+                return client.call('Register', 'ss(sa{sv})asa{sv}s', '', 'listener',
+                                   ('UserNotificationChangedTrigger', {}), [], {'clsid': ('s', CLSID)}, 'fail')
+            if capability == 'userNotificationListener':
+                self.assertTrue(register())
+            else:
+                self.assertRaisesRegex(Refused, 'AccessDenied.*userNotificationListener', register)
+
     def test_without_one_it_does_not(self):
         package = self.known('Test.Client', 'internetClient')
         with self.assertRaisesRegex(Refused, 'privateNetworkClientServer'):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 
+from bus_client import CLOCK
 from harness import Case, eventually, kill, processes
 from machine import Bus, Desktop, needs_mock
 
@@ -44,6 +45,13 @@ class Notifications(Failing):
             self.broker.outcome(each)
             self.desktop.wait(i + 1)
         self.assertEqual([call[1] for call in self.desktop.shown()], [0, 0, 1])
+
+    def test_what_a_notification_has_fired_is_not_told_by_one(self):
+        listener = self.add('--notify-failure', '--on', 'UserNotificationChangedTrigger', name='listener')
+        self.broker.call('Fire', 'sua{sv}', listener, 1, {}, interface=CLOCK)
+        self.assert_outcome(self.broker.next_end(), 'failed')
+        self.broker.outcome(self.add('--notify-failure', name='last'))
+        self.assertEqual([call[3] for call in self.desktop.wait(1)], ['last did not complete'])
 
     def test_only_what_is_a_failure_is_shown_and_only_after_the_last_attempt(self):
         self.broker.outcome(self.add(name='quiet'))

@@ -29,7 +29,7 @@ class Rest(Case):
         return found
 
     def test_with_a_task_of_every_kind_and_every_condition_nothing_wakes_it_up(self):
-        package = Package(self.broker)
+        package = Package(self.broker, capabilities=('runFullTrust', 'userNotificationListener'))
         # Nothing tells how full a file system is, which is looked at while that matters; the machine may be busy.
         restless = {'StorageNotLow', 'NoCpuPressure', 'NoMemoryPressure', 'NoIoPressure'}
         conditions = rows('Conditions').keys() - restless

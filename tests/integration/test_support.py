@@ -70,7 +70,7 @@ def sentence(name, why, instead):
 class Supporting(Case):
     def setUp(self):
         super().setUp()
-        self.package = Package(self.broker)
+        self.package = Package(self.broker, capabilities=('runFullTrust', 'userNotificationListener'))
 
     def register(self, name, trigger, **options):
         return self.broker.register(self.package, name, trigger, **options)

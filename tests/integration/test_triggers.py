@@ -166,6 +166,8 @@ class Names(Several):
 class Fired(Several):
     """A test fires one trigger of several."""
 
+    capabilities = ('runFullTrust', 'userNotificationListener')
+
     def fire(self, task, place, **details):
         self.broker.call('Fire', 'sua{sv}', task, place, details, interface=CLOCK)
 
@@ -181,7 +183,8 @@ class Fired(Several):
                             ('StorageLibraryContentChangedTrigger', {'paths': ('as', ['/tmp/a'])}),
                             ('DeviceWatcherTrigger', {'match': ('as', ['SUBSYSTEM=usb'])}),
                             ('ToastNotificationActionTrigger', {'action': ('s', '*')}),
-                            ('ToastNotificationHistoryChangedTrigger', {}), ('resume', {}))
+                            ('ToastNotificationHistoryChangedTrigger', {}), ('resume', {}),
+                            ('UserNotificationChangedTrigger', {}))
         for place, sent, found in (
                 (0, {'colour': ('s', 'red')}, {'colour': 'red'}),
                 (1, {}, {}),
@@ -194,7 +197,9 @@ class Fired(Several):
                  {'notifications': ['7'], 'actions': ['open'], 'everything': False}),
                 (5, {'notifications': ('as', ['7']), 'reasons': ('as', ['expired'])},
                  {'notifications': ['7'], 'reasons': ['expired'], 'everything': False}),
-                (6, {}, {})):
+                (6, {}, {}),
+                (7, {'notifications': ('as', ['7']), 'changes': ('as', ['added']), 'applications': ('as', ['Mail'])},
+                 {'notifications': ['7'], 'changes': ['added'], 'applications': ['Mail'], 'everything': False})):
             self.fire(task, place, **sent)
             self.assertEqual(self.next_details(), (place, found))
 

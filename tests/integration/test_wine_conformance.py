@@ -76,7 +76,8 @@ class Conformance(WineCase):
         self.run_rows('confined', '')
 
     def test_rows_of_a_package_hold(self):
-        self.run_rows('package', '<rescap:Capability Name="runFullTrust"/>')
+        self.run_rows('package', '<uap3:Capability Name="userNotificationListener"/>'
+                      '<rescap:Capability Name="runFullTrust"/>')
 
 
 if __name__ == '__main__':

@@ -56,7 +56,7 @@ MAKER(SmsMessageReceived, ISmsMessageReceivedTriggerFactory, Create, NULL);
 MAKER(System, ISystemTriggerFactory, Create, SystemTriggerType_UserPresent, 0);
 MAKER(Time, ITimeTriggerFactory, Create, 15, 0);
 MAKER(ToastNotificationAction, IToastNotificationActionTriggerFactory, Create, STRING("application"));
-MAKER(UserNotificationChanged, IUserNotificationChangedTriggerFactory, Create, 0);
+MAKER(UserNotificationChanged, IUserNotificationChangedTriggerFactory, Create, NotificationKinds_Toast);
 MAKER(CustomSystemEvent, ICustomSystemEventTriggerFactory, Create, STRING("id"),
       CustomSystemEventTriggerRecurrence_Once);
 
@@ -170,8 +170,6 @@ static const ClassRow refused[] = {
         { u"" BACKGROUND "SmartCardTrigger", { &IID_ISmartCardTrigger, &IID_IBackgroundTrigger }, make_SmartCard },
         { u"" BACKGROUND "SmsMessageReceivedTrigger", { &IID_IBackgroundTrigger }, make_SmsMessageReceived },
         { u"" BACKGROUND "TetheringEntitlementCheckTrigger", { &IID_IBackgroundTrigger } },
-        { u"" BACKGROUND "UserNotificationChangedTrigger",
-          { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
         { u"" BACKGROUND "WiFiOnDemandHotspotConnectTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "WiFiOnDemandHotspotUpdateMetadataTrigger", { &IID_IBackgroundTrigger } },
         { u"" BACKGROUND "GattServiceProviderTrigger",
@@ -206,6 +204,8 @@ static const ClassRow others[] = {
         { u"" BACKGROUND "TimeTrigger", { &IID_ITimeTrigger, &IID_IBackgroundTrigger }, make_Time },
         { u"" BACKGROUND "ToastNotificationActionTrigger", { &IID_IBackgroundTrigger }, make_ToastNotificationAction },
         { u"" BACKGROUND "ToastNotificationHistoryChangedTrigger", { &IID_IBackgroundTrigger }, NULL },
+        { u"" BACKGROUND "UserNotificationChangedTrigger",
+          { &IID_IBackgroundTrigger }, make_UserNotificationChanged },
         { NULL },
 };
 

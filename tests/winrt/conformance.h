@@ -119,7 +119,7 @@ void unregister(const char *task);
 /* Whether another process finds this name of a group. */
 int is_group_named(const char *group, const char *name);
 /* Raises the event of this id as one that passes on what such a trigger tells: what has happened, or been changed. */
-typedef enum Told { TOLD_PUSH, TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE, TOLD_DEVICE } Told;
+typedef enum Told { TOLD_PUSH, TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE, TOLD_DEVICE, TOLD_SHOWN } Told;
 void tell_of(const char *event, Told told, const char *what);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);

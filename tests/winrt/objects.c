@@ -396,7 +396,26 @@ static void a_class_needs_full_trust(void)
         IBackgroundTaskBuilder_Release(builder);
 }
 
+static void notifications_need_their_capability(void)
+{
+        IUserNotificationChangedTriggerFactory *made_by =
+                factory_of(STRING("Windows.ApplicationModel.Background.UserNotificationChangedTrigger"),
+                           &IID_IUserNotificationChangedTriggerFactory);
+        IBackgroundTaskBuilder *builder = new_builder(STRING("Listener"), 0, 0);
+        IBackgroundTaskRegistration *task = NULL;
+        IBackgroundTrigger *trigger = NULL;
+
+        CHECK_OK(IUserNotificationChangedTriggerFactory_Create(made_by, NotificationKinds_Toast, &trigger));
+        CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
+        CHECK(IBackgroundTaskBuilder_Register(builder, &task) == E_ACCESSDENIED && !task);
+        IBackgroundTrigger_Release(trigger);
+        IBackgroundTaskBuilder_Release(builder);
+}
+
 const Row confined_rows[] = {
+        { "Notification listener, userNotificationListener",
+          "a package that does not declare the capability hears of no notifications",
+          notifications_need_their_capability },
         { "SetTaskEntryPointClsid", "a class of a package without runFullTrust is ERROR_NOT_SUPPORTED",
           a_class_needs_full_trust },
         { NULL },

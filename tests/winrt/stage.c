@@ -185,6 +185,7 @@ void tell_of(const char *event, Told told, const char *what)
                 [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
                 [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
                 [TOLD_DEVICE] = { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, "nodes" },
+                [TOLD_SHOWN] = { BGT_TRIGGER_USER_NOTIFICATION_CHANGED, "changes" },
                 [TOLD_CHANGE] = { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, "paths" },
         };
         bgt_record *details = bgt_record_new(), *record = bgt_record_new();
@@ -197,6 +198,8 @@ void tell_of(const char *event, Told told, const char *what)
                 CHECK(bgt_record_set_bytes(record, kinds[told].list, what, strlen(what)) == 0);
         else
                 CHECK(bgt_record_set_strings(record, kinds[told].list, (const char *[]){ "/other", what }, 2) == 0);
+        if (told == TOLD_SHOWN)
+                CHECK(bgt_record_set_strings(record, "notifications", (const char *[]){ "6", "4294967295" }, 2) == 0);
         CHECK(bgt_record_set_uint(details, "winrt.trigger", (uint64_t)kinds[told].kind) == 0);
         CHECK(bgt_record_set_record(details, "winrt.details", record) == 0);
         CHECK(bgt_raise(NULL, event, details, NULL) == 0);

@@ -354,6 +354,37 @@ static void the_end_of_a_toast_is_told(void)
         IInspectable_Release(trigger);
 }
 
+static void show_one(void *trigger)
+{
+        tell_of("notification", TOLD_SHOWN, "added");
+}
+
+static void remove_one(void *trigger)
+{
+        tell_of("notification", TOLD_SHOWN, "removed");
+}
+
+static void a_notification_of_another_program_is_told(void)
+{
+        static const IID *const iids[] = { &IID_IUserNotificationChangedEventArgs };
+        IInspectable *trigger = new_event_trigger(STRING("notification"));
+
+        for (int i = 0; i < 2; i++) {
+                UserNotificationChangedKind kind = (UserNotificationChangedKind)9;
+                IUserNotificationChangedEventArgs *args = check_details(
+                        see_details(trigger, i == 0 ? show_one : remove_one),
+                        u"Windows.UI.Notifications.UserNotificationChangedEventArgs", iids, 1);
+                UINT32 id = 0;
+
+                CHECK_OK(IUserNotificationChangedEventArgs_get_ChangeKind(args, &kind));
+                CHECK(kind == (i == 0 ? UserNotificationChangedKind_Added : UserNotificationChangedKind_Removed));
+                CHECK_OK(IUserNotificationChangedEventArgs_get_UserNotificationId(args, &id));
+                CHECK(id == 4294967295);
+                CHECK(IUserNotificationChangedEventArgs_Release(args) == 0);
+        }
+        IInspectable_Release(trigger);
+}
+
 const Row trigger_rows[] = {
         { "MediaProcessingTrigger.RequestAsync(ValueSet)", "media is processed on request, with its arguments",
           media_is_processed_on_request },
@@ -373,5 +404,7 @@ const Row trigger_rows[] = {
           an_action_of_a_toast_is_told },
         { "ToastNotificationHistoryChangedTriggerDetail", "the end of a notification is told",
           the_end_of_a_toast_is_told },
+        { "UserNotificationChangedTrigger", "a notification that any program has shown, or that has gone, is told",
+          a_notification_of_another_program_is_told },
         { NULL },
 };
