@@ -3,7 +3,7 @@
 /*
  * What others do to a client's calls: how long they take when nobody else is there, and beside clients that do not
  * read, that send half messages of 64 MiB, a thousand connections, and one that registers up to its quota and goes on.
- * bench-hostile [CALLS]
+ * A process that only spins tells what of it is the machine's. bench-hostile [CALLS]
  */
 
 #include <errno.h>
@@ -162,6 +162,13 @@ static void register_all(const Bench *bench)
         }
 }
 
+/* No attack: what a third process that never waits does to two others on this machine. */
+static void spin(const Bench *bench)
+{
+        for (;;)
+                __asm__ volatile("" ::: "memory");
+}
+
 static pid_t attack_with(const Bench *bench, Attack attack)
 {
         pid_t pid = fork();
@@ -194,24 +201,28 @@ static void call_often(bgt *b, Samples *samples, int n)
 /* Quiet and under attack in turns, because no machine stays the same for long. */
 static void measure(const Bench *bench, const char *name, Attack attack, int n)
 {
-        Samples quiet = { 0 }, loud = { 0 };
+        Samples quiet = { 0 }, spun = { 0 }, loud = { 0 };
+        const struct { Attack attack; Samples *samples; } beside[] = { { spin, &spun }, { attack, &loud } };
         bgt *b = bench_open(bench, BGT_NO_AUTOSTART);
         char what[128];
 
         for (int i = 0; i < TURNS; i++) {
-                pid_t pid;
-
                 call_often(b, &quiet, n / TURNS);
-                pid = attack_with(bench, attack);
-                call_often(b, &loud, n / TURNS);
-                kill(pid, SIGKILL);
-                waitpid(pid, NULL, 0);
-                bench_rest();
+                for (size_t k = 0; k < sizeof beside / sizeof *beside; k++) {
+                        pid_t pid = attack_with(bench, beside[k].attack);
+
+                        call_often(b, beside[k].samples, n / TURNS);
+                        kill(pid, SIGKILL);
+                        waitpid(pid, NULL, 0);
+                        bench_rest();
+                }
         }
         snprintf(what, sizeof what, "p99 of a call beside %s", name);
         bench_floor("floor: p99 of a call alone", samples_percentile(&quiet, 99), "us");
+        bench_floor("the same beside a process that only spins", samples_percentile(&spun, 99), "us");
         bench_row(what, samples_percentile(&loud, 99), samples_percentile(&quiet, 99), "us", "2 x");
         samples_free(&quiet);
+        samples_free(&spun);
         samples_free(&loud);
         bgt_close(b);
 }
