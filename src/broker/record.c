@@ -32,7 +32,7 @@ void broker_server_record(Broker *broker, const Server *server)
                 .pid = server->process ? process_pid(server->process) : 0,
                 .start_time = server->process ? process_start_time(server->process) : 0,
                 .exe_server = server->exe_server,
-                .launched = server->launched,
+                .launched = server->launched && !server->is_app,
                 .log = server->id,
                 .memory_max = server->process ? process_memory_limit(server->process) : 0,
                 .package = server->package,

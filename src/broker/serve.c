@@ -225,6 +225,7 @@ static void on_become_app(Call *call, void *userdata)
         server->is_app = true;
         if (server->process && process_is_launched(server->process))
                 process_release(server->process);
+        broker_server_record(broker, server);
         event = broker_event(broker, EVENT_SERVER_BECAME_APP, 0);
         event.process.server = server->id;
         bus_reply_empty(call);

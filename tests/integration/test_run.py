@@ -353,6 +353,21 @@ class Cancelling(Running):
         self.assertEqual(talk.ask('progress 1'), 0, 'it lives')
         kill(talk.pid)
 
+    def test_who_became_an_app_is_left_alone_by_the_next_broker_too(self):
+        task = self.task()
+        run, talk = self.begin(task)
+        self.addCleanup(kill, talk.pid)
+        self.assertEqual(talk.ask('app'), 0)
+        self.broker.kill()
+        self.broker.start()
+        eventually(lambda: 'unconfirmed' not in self.broker.why(task))
+        self.broker.call('Cancel', 'su', task, ABORT)
+        self.assertEqual(talk.canceled(), ABORT)
+        self.broker.advance_past(GRACE)
+        self.assert_outcome(self.broker.ended(run), 'canceled', reason='Abort')
+        self.assertEqual(talk.ask('progress 1'), 0, 'it lives')
+        kill(talk.pid)
+
     def test_what_nobody_launched_is_given_up_and_left_alone(self):
         server = ByHand(self.broker, self.package)
         task = self.task('ok')
