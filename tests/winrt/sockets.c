@@ -344,7 +344,9 @@ static void streams_carry_bytes_until_their_end(void)
         CHECK(send_text(pair.one, "more") == RO_E_CLOSED);
         CHECK_OK(expect_text(pair.other, ""));
         IBuffer_Release(buffer);
-        CHECK(IStreamSocket_Release(pair.one) == 0 && IStreamSocket_Release(pair.other) == 0);
+        CHECK(IStreamSocket_Release(pair.one) == 0);
+        /* The thread that has called the handler may have the arguments still. */
+        IStreamSocket_Release(pair.other);
 }
 
 static atomic_int has_read;
