@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Many tasks of each kind, all due at once: how fast they are registered and run, what each takes in memory. Then one
- * task of every kind, and nothing happens: wake-ups. Then a storm of changed files, while another task is requested.
+ * Many tasks of each kind, all due at once: how fast they are registered and run, what each takes in memory. Then all
+ * of them in one broker. Then one task of every kind, and nothing happens: wake-ups.
  * bench-kinds [TASKS [PART]]: so many that watch files and so many with a calendar, ten times as many with an
- * interval; or one part alone: files, calendar, interval, rest or storm.
+ * interval; or one part alone: files, calendar, interval, all or rest.
  */
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,8 +22,6 @@
 #define BATCH 1000
 #define AHEAD_SEC 15
 #define REST_SEC 60
-#define STORM_FILES 100
-#define REQUESTS 300
 
 static const char config[] =
         "[limits]\n"
@@ -156,20 +151,6 @@ static void on_event(int event, const bgt_record *record, void *userdata)
         ++*n_ended;
 }
 
-static void dispatch_until(bgt *b, const int *n_ended, int n)
-{
-        while (*n_ended < n) {
-                int fd = bgt_get_fd(b);
-                fd_set set;
-
-                FD_ZERO(&set);
-                FD_SET(fd, &set);
-                select(fd + 1, &set, NULL, NULL, NULL);
-                if (bgt_dispatch(b) < 0)
-                        bench_die_of("dispatch");
-        }
-}
-
 static void sleep_until(double real_usec)
 {
         const struct timespec at = { .tv_sec = (time_t)(real_usec / 1e6) };
@@ -233,9 +214,40 @@ static void measure_kind(const Kind *kind, int n)
         } else {
                 begin += AHEAD_SEC * 1e6;
         }
-        dispatch_until(b, &n_ended, n);
+        bench_dispatch_until(b, &n_ended, n);
         row("%s: run, from the first due to the last completed", kind, n / (bench_now_usec() - begin) * 1e6, "/s");
         row("%s: processor time of the broker for each, both", kind, (bench_broker_cpu_usec(&bench) - cpu) / n, "us");
+        bgt_watch_free(watch);
+        bgt_close(b);
+        bench_stop(&bench);
+}
+
+/* The calendar is registered last, so that nothing of it is due before it is there. */
+static void measure_all(const Kind *const kinds[static 3], int n)
+{
+        int counts[] = { 10 * n, n, n }, n_ended = 0;
+        double empty, begin, taken = 0, cpu;
+        bgt_watch *watch = NULL;
+        Bench bench;
+        bgt *b;
+
+        start(&bench);
+        b = bench_open(&bench, BGT_NO_THREADS);
+        if (bgt_watch_new(b, bench.package, NULL, on_event, &n_ended, &watch) < 0)
+                bench_die_of("watch");
+        empty = bench_anonymous_bytes(&bench);
+        cpu = bench_broker_cpu_usec(&bench);
+        begin = bench_now_usec();
+        for (int i = 0; i < 3; i++)
+                taken += register_all(&bench, b, kinds[i], (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC, counts[i]);
+        bench_row("all: tasks", 12 * n, 0, "", "");
+        bench_row("all: registered, in batches", 12 * n / taken * 1e6, 0, "/s", "");
+        bench_row("all: anonymous memory of each", (bench_anonymous_bytes(&bench) - empty) / (12 * n), 0, "B", "");
+        touch_all(&bench, b, n);
+        bench_dispatch_until(b, &n_ended, 12 * n);
+        bench_row("all: registered and run", 12 * n / (bench_now_usec() - begin) * 1e6, 0, "/s", "");
+        bench_row("all: processor time of the broker for each", (bench_broker_cpu_usec(&bench) - cpu) / (12 * n), 0,
+                  "us", "");
         bgt_watch_free(watch);
         bgt_close(b);
         bench_stop(&bench);
@@ -302,96 +314,6 @@ static void measure_rest(void)
         bench_stop(&bench);
 }
 
-typedef struct Storm {
-        pthread_t thread;
-        atomic_bool over;
-        atomic_ulong n;
-        const Bench *bench;
-} Storm;
-
-static void *storm_main(void *userdata)
-{
-        Storm *storm = userdata;
-        char path[128];
-
-        folder_of(storm->bench, 0, path);
-        for (int i = 0; !atomic_load(&storm->over); i++) {
-                touch(path, i % STORM_FILES);
-                atomic_fetch_add(&storm->n, 1);
-        }
-        return NULL;
-}
-
-/* From the request to the first line of the run. */
-static void measure_requests(bgt *b, const char *task, int *n_ended, Samples *samples)
-{
-        Shared *shared = shared_map();
-        char id[BGT_ID_SIZE];
-
-        for (int i = 0; i < REQUESTS; i++) {
-                double begin = bench_now_usec();
-
-                if (bgt_task_run(b, task, false, id) < 0)
-                        bench_die_of("run");
-                dispatch_until(b, n_ended, *n_ended + 1);
-                samples_add(samples, shared->first_line_usec - begin);
-                bench_rest();
-        }
-}
-
-static void measure_storm(void)
-{
-        static const Kind files = { "storm", file_trigger, NULL };
-        Samples quiet = { 0 }, stormy = { 0 };
-        bgt_registration *task = NULL;
-        bgt_trigger *trigger;
-        bgt_builder *builder;
-        bgt_watch *watch = NULL;
-        int n_ended = 0;
-        Storm storm = { 0 };
-        double begin;
-        Bench bench;
-        bgt *b;
-
-        start(&bench);
-        b = bench_open(&bench, BGT_NO_THREADS);
-        /* What watches is held, so that the runs that are seen are those that are requested. */
-        builder = make_builder(&bench, b, &files, 0, 0);
-        bgt_builder_add_condition(builder, BGT_CONDITION_USER_PRESENT);
-        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, NULL) < 0)
-                bench_die_of("register");
-        bgt_builder_unref(builder);
-        trigger = bgt_trigger_application();
-        builder = bgt_builder_new(b, "requested");
-        bgt_builder_set_trigger(builder, trigger);
-        bgt_builder_set_entry_point_clsid(builder, BENCH_CLSID_WARM);
-        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, &task) < 0 ||
-            bgt_watch_new(b, NULL, bgt_registration_id(task), on_event, &n_ended, &watch) < 0)
-                bench_die_of("register");
-        bgt_trigger_unref(trigger);
-        bgt_builder_unref(builder);
-
-        measure_requests(b, bgt_registration_id(task), &n_ended, &quiet);
-        storm.bench = &bench;
-        if (pthread_create(&storm.thread, NULL, storm_main, &storm) != 0)
-                bench_die("pthread_create", NULL);
-        begin = bench_now_usec();
-        measure_requests(b, bgt_registration_id(task), &n_ended, &stormy);
-        atomic_store(&storm.over, true);
-        pthread_join(storm.thread, NULL);
-        bench_row("storm: files changed", (double)atomic_load(&storm.n) / (bench_now_usec() - begin) * 1e6, 0, "/s",
-                  "");
-        bench_floor("floor: request to first line of run, 99 % of them", samples_percentile(&quiet, 99), "us");
-        bench_row("the same in the storm", samples_percentile(&stormy, 99), samples_percentile(&quiet, 99), "us",
-                  "+ 50 000 us");
-        samples_free(&quiet);
-        samples_free(&stormy);
-        bgt_watch_free(watch);
-        bgt_registration_unref(task);
-        bgt_close(b);
-        bench_stop(&bench);
-}
-
 int main(int argc, char *argv[])
 {
         static const Kind files = { "files", file_trigger, touch_all };
@@ -409,9 +331,9 @@ int main(int argc, char *argv[])
                 measure_kind(&calendar, n);
         if (!part[0] || strcmp(part, "interval") == 0)
                 measure_kind(&interval, 10 * n);
+        if (!part[0] || strcmp(part, "all") == 0)
+                measure_all((const Kind *[]){ &interval, &files, &calendar }, n);
         if (!part[0] || strcmp(part, "rest") == 0)
                 measure_rest();
-        if (!part[0] || strcmp(part, "storm") == 0)
-                measure_storm();
         return EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -272,6 +273,20 @@ static double count_wakeups(pid_t pid)
         }
         closedir(dir);
         return n;
+}
+
+void bench_dispatch_until(bgt *b, const int *n_ended, int n)
+{
+        while (*n_ended < n) {
+                int fd = bgt_get_fd(b);
+                fd_set set;
+
+                FD_ZERO(&set);
+                FD_SET(fd, &set);
+                select(fd + 1, &set, NULL, NULL, NULL);
+                if (bgt_dispatch(b) < 0)
+                        bench_die_of("dispatch");
+        }
 }
 
 double bench_broker_cpu_usec(const Bench *bench)

@@ -71,6 +71,21 @@ static void run_jobs(Loop *loop, LoopStage stage)
         }
 }
 
+/* Those that wait already: what they put off has its turn in another idle moment. */
+static void run_idle_jobs(Loop *loop)
+{
+        ListNode last = { 0 };
+
+        list_append(&loop->jobs[LOOP_IDLE], &last);
+        while (loop->jobs[LOOP_IDLE].next != &last) {
+                LoopJob *job = list_entry(loop->jobs[LOOP_IDLE].next, LoopJob, node);
+
+                list_remove(&job->node);
+                job->callback(job->userdata);
+        }
+        list_remove(&last);
+}
+
 void loop_end_round(Loop *loop)
 {
         run_jobs(loop, LOOP_END);
@@ -96,9 +111,11 @@ static int wait_until_ready(Loop *loop, int timeout_ms)
         if (r < 0 || (loop->n_events > 0 && ++loop->n_busy_rounds < BUSY_ROUNDS_MAX))
                 return r;
         loop->n_busy_rounds = 0;
-        run_jobs(loop, LOOP_IDLE);
+        run_idle_jobs(loop);
         run_jobs(loop, LOOP_END);
-        return loop->n_events > 0 ? 0 : wait_for_events(loop, timeout_ms);
+        if (loop->n_events > 0)
+                return 0;
+        return wait_for_events(loop, list_is_empty(&loop->jobs[LOOP_IDLE]) ? timeout_ms : 0);
 }
 
 static void call_back(struct epoll_event *event)

@@ -43,7 +43,11 @@ struct LoopJob {
 
 typedef enum LoopStage {
         LOOP_END,  /* when the round is over, before the loop waits */
-        LOOP_IDLE, /* when nothing is ready, so that nobody waits for it; at the latest after some dozens of rounds */
+        /*
+         * When nothing is ready, so that nobody waits for it; at the latest after some dozens of rounds. What such a
+         * job puts off to this stage is done in another round.
+         */
+        LOOP_IDLE,
         _LOOP_STAGE_MAX,
 } LoopStage;
 

@@ -135,6 +135,40 @@ static void an_idle_job_has_its_turn_although_something_is_always_ready(void **s
         loop_done(&jobs.loop);
 }
 
+static void once_more(void *userdata)
+{
+        Jobs *jobs = userdata;
+
+        note(jobs, 'i');
+        if (strlen(jobs->order) < sizeof jobs->order - 1)
+                loop_put_off(&jobs->loop, &jobs->idle, LOOP_IDLE, once_more, jobs);
+}
+
+static void count_ready(LoopSource *source, uint32_t events, void *userdata)
+{
+        note(userdata, 'r');
+}
+
+static void a_long_work_in_pieces_leaves_the_loop_to_what_becomes_ready(void **state)
+{
+        int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        Jobs jobs = { 0 };
+
+        assert_int_equal(loop_init(&jobs.loop), 0);
+        assert_int_equal(loop_add(&jobs.loop, &jobs.source, fd, EPOLLIN, count_ready, &jobs), 0);
+        loop_put_off(&jobs.loop, &jobs.idle, LOOP_IDLE, once_more, &jobs);
+        /* It does not wait while there is work. */
+        assert_int_equal(loop_dispatch(&jobs.loop, 10000), 0);
+        assert_string_equal(jobs.order, "i");
+        assert_int_equal(eventfd_write(fd, 1), 0);
+        assert_int_equal(loop_dispatch(&jobs.loop, -1), 1);
+        assert_string_equal(jobs.order, "ir");
+        loop_drop_job(&jobs.idle);
+        loop_remove(&jobs.loop, &jobs.source);
+        safe_close(fd);
+        loop_done(&jobs.loop);
+}
+
 typedef struct Turns {
         Loop loop;
         LoopSource sources[4];
@@ -184,6 +218,7 @@ int main(void)
                 cmocka_unit_test(jobs_wait_for_the_end_of_the_round_or_for_an_idle_moment),
                 cmocka_unit_test(patient_sources_come_last_and_one_in_a_round_in_turn),
                 cmocka_unit_test(an_idle_job_has_its_turn_although_something_is_always_ready),
+                cmocka_unit_test(a_long_work_in_pieces_leaves_the_loop_to_what_becomes_ready),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

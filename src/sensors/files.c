@@ -36,6 +36,8 @@
 #define EVENTS_SIZE 65536
 /* Entries of a folder that are read at a time. */
 #define SCAN_MAX 256
+/* Watchers that are told of, or found anew, in one go. */
+#define WATCHERS_MAX 64
 
 typedef struct Watcher Watcher;
 
@@ -58,6 +60,7 @@ struct Watcher {
         Watched watched;
         ListNode node;
         ListNode dirty_node;
+        ListNode lost_node; /* of those whose folders are still to be found anew */
         Files *files;
         char *text;
         char *parsed;       /* what spec points into */
@@ -76,13 +79,14 @@ struct Files {
         void *userdata;
         int fd;
         LoopSource source;
-        LoopJob scan_job;
+        LoopJob scan_job, tell_job, lost_job;
         DIR *scan_dir;      /* of the first folder that is to be scanned */
         ListNode scans;
         Map by_wd;
         WatchedMap by_text;
         ListNode watchers;
         ListNode dirty;
+        ListNode lost;
         Delay pause;
         uint64_t pause_until_mono_usec;
         uint64_t n_events;
@@ -164,21 +168,32 @@ static void tell(Watcher *watcher)
         buffer_done(&changes);
 }
 
-static void on_pause_over(Delay *delay, void *userdata)
+/* Some of those that are due; the others have their turn when nothing else is to do. */
+static void tell_some(void *userdata)
 {
         Files *files = userdata;
         uint64_t now = clock_now_usec(CLOCK_MONOTONIC), next = USEC_INFINITY;
+        int n = 0;
 
         list_for_each_safe(i, &files->dirty) {
                 Watcher *watcher = list_entry(i, Watcher, dirty_node);
 
-                if (watcher->due_mono_usec <= now)
-                        tell(watcher);
-                else
+                if (watcher->due_mono_usec > now) {
                         next = MIN(next, watcher->due_mono_usec);
+                } else if (n++ < WATCHERS_MAX) {
+                        tell(watcher);
+                } else {
+                        loop_put_off(files->loop, &files->tell_job, LOOP_IDLE, tell_some, files);
+                        return;
+                }
         }
         if (next != USEC_INFINITY)
                 wait_until(files, next, now);
+}
+
+static void on_pause_over(Delay *delay, void *userdata)
+{
+        tell_some(userdata);
 }
 
 /* ---- folders ---- */
@@ -466,15 +481,32 @@ static void on_folder_event(Files *files, Folder *folder, const struct inotify_e
         }
 }
 
+static void find_lost(void *userdata)
+{
+        Files *files = userdata;
+
+        for (int n = 0; n < WATCHERS_MAX && !list_is_empty(&files->lost); n++) {
+                Watcher *watcher = list_entry(files->lost.next, Watcher, lost_node);
+
+                list_remove(&watcher->lost_node);
+                /* It is told when the folders are found: what has changed until then needs no event. */
+                note_everything(watcher);
+                for (size_t root = 0; root < watcher->spec.n_paths; root++)
+                        resolve(watcher, root, false);
+        }
+        if (!list_is_empty(&files->lost))
+                loop_put_off(files->loop, &files->lost_job, LOOP_IDLE, find_lost, files);
+}
+
 static void on_overflow(Files *files)
 {
         list_for_each(i, &files->watchers) {
                 Watcher *watcher = list_entry(i, Watcher, node);
 
-                note_everything(watcher);
-                for (size_t root = 0; root < watcher->spec.n_paths; root++)
-                        resolve(watcher, root, false);
+                if (!list_is_linked(&watcher->lost_node))
+                        list_append(&files->lost, &watcher->lost_node);
         }
+        loop_put_off(files->loop, &files->lost_job, LOOP_IDLE, find_lost, files);
 }
 
 /* Handling an event may add and drop folders: each that shares the watch has it once, whatever the order. */
@@ -528,6 +560,7 @@ static void free_watcher(Watcher *watcher)
                 drop_folder(watcher->files, list_entry(i, Folder, node), false);
         list_remove(&watcher->node);
         list_remove(&watcher->dirty_node);
+        list_remove(&watcher->lost_node);
         watched_remove(&watcher->files->by_text, &watcher->watched);
         buffer_done(&watcher->changes);
         free(watcher->text);
@@ -551,6 +584,7 @@ int files_watch(Files *files, const char *text)
         list_init(&watcher->folders);
         list_init(&watcher->node);
         list_init(&watcher->dirty_node);
+        list_init(&watcher->lost_node);
         watcher->text = strdup(text);
         watcher->parsed = strdup(text);
         if (!watcher->text || !watcher->parsed)
@@ -597,6 +631,7 @@ int files_new(Loop *loop, FilesChanged changed, void *userdata, Files **ret_file
                           .source = LOOP_SOURCE_INIT, .pause = DELAY_INIT };
         list_init(&files->watchers);
         list_init(&files->dirty);
+        list_init(&files->lost);
         list_init(&files->scans);
         files->events = malloc(EVENTS_SIZE);
         r = files->events ? map_init(&files->by_wd) : -ENOMEM;
@@ -623,6 +658,8 @@ Files *files_free(Files *files)
         list_for_each_safe(i, &files->watchers)
                 free_watcher(list_entry(i, Watcher, node));
         loop_drop_job(&files->scan_job);
+        loop_drop_job(&files->tell_job);
+        loop_drop_job(&files->lost_job);
         loop_remove(files->loop, &files->source);
         safe_close(files->fd);
         delay_done(&files->pause);

@@ -4,12 +4,15 @@
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 import unittest
 
 from harness import ByHand, MINUTE, Running, SECOND, eventually
 
 KIND = 'StorageLibraryContentChangedTrigger'
+# So many events the kernel keeps for who does not read them.
+EVENTS_MAX = int(pathlib.Path('/proc/sys/fs/inotify/max_queued_events').read_text(encoding='ascii'))
 
 
 class Files(Running):
@@ -174,6 +177,31 @@ class Files(Running):
             name, details = self.next_told()
             told.setdefault(name, details)
         self.assertTrue(told['files']['everything'] or str(path) in told['files']['paths'])
+
+    @unittest.skipIf(EVENTS_MAX > 100_000, 'the kernel keeps too many events for one to be lost')
+    def test_what_the_kernel_has_lost_is_everything_to_all_who_watch(self):
+        names = [f'files{i}' for i in range(70)]
+        for name in names:
+            (self.root / name).mkdir()
+            self.watch(self.root / name, name=name)
+        one, other = self.root / names[0] / 'one', self.root / names[0] / 'other'
+        one.touch()
+        os.kill(self.broker.process.pid, signal.SIGSTOP)
+        for _ in range(EVENTS_MAX // 4 + 1):
+            one.rename(other)
+            other.rename(one)
+        os.kill(self.broker.process.pid, signal.SIGCONT)
+        told = set()
+        while told != set(names):
+            name, details = self.next_told()
+            if details['everything']:
+                told.add(name)
+        # They are watched as before.
+        (self.root / names[-1] / 'new').touch()
+        told = None, {}
+        while told[0] != names[-1]:
+            told = self.next_told()
+        self.assertEqual(self.below_root(told[1]), {f'{names[-1]}/new'})
 
     def test_names_that_are_no_text_are_told_by_their_folder(self):
         self.watch()
