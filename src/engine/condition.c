@@ -267,6 +267,12 @@ void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *d
         add_raise(e, &what, token);
 }
 
+static bool hears(const Engine *e, const Raise *raise, const Task *task)
+{
+        return (!raise->package || task_package(e, task) == raise->package) &&
+                (uuid_is_null(raise->task) || uuid_equal(task->id, raise->task));
+}
+
 void condition_drain(Engine *e)
 {
         while (e->work > 0 && !list_is_empty(&e->raises)) {
@@ -276,7 +282,7 @@ void condition_drain(Engine *e)
                 e->work--;
                 if (task) {
                         raise->next = raise->next == raise->last ? 0 : task->topic_next;
-                        if (!raise->package || task_package(e, trigger_task(e, task)) == raise->package)
+                        if (hears(e, raise, trigger_task(e, task)))
                                 firing_event(e, task, raise->details, &raise->token);
                 }
                 if (raise->next)
@@ -288,17 +294,19 @@ void condition_drain(Engine *e)
         }
 }
 
-/* For one task: as for all that listen, if this trigger were the only one. */
+/* For one task: as if its trigger were the only one that listens. It seldom has two that hear the same. */
 static void raise_for_task(Engine *e, Topic *topic, Uuid id, Details *details, uint64_t token)
 {
-        Raise what = { .topic = topic, .details = details };
+        Raise what = { .topic = topic, .task = id, .details = details };
         const Task *task = task_find(e, id);
 
-        for (uint32_t i = 0; task && i < trigger_count(e, task) && !what.next; i++) {
+        for (uint32_t i = 0; task && i < trigger_count(e, task); i++) {
                 const Task *trigger = trigger_get(e, task, i);
 
-                if (trigger->topic == topic && trigger->listening)
-                        what.next = what.last = trigger->index;
+                if (trigger->topic != topic || !trigger->listening)
+                        continue;
+                what.last = what.next ? topic->last : trigger->index;
+                what.next = what.next ? topic->first : trigger->index;
         }
         add_raise(e, &what, token);
 }

@@ -474,6 +474,7 @@ typedef struct Raise {
         ListNode node;
         Topic *topic;            /* NULL: it is gone, and somebody is to be told so */
         Package *package;        /* NULL: of any package */
+        Uuid task;               /* null: of any task */
         uint32_t next;
         uint32_t last;
         Details *details;

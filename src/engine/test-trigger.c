@@ -372,6 +372,30 @@ static void an_event_for_one_task_fires_the_trigger_that_waits_for_it_and_no_oth
         driver_free(d);
 }
 
+static void an_event_for_one_task_fires_each_of_its_triggers_that_wait_for_it(void **state)
+{
+        static const Trigger once = { .kind = TRIGGER_SOCKET_ACTIVITY, .text = "transferred", .one_shot = true };
+        Driver *d = driver_new_with_package();
+        Event event = { .type = EVENT_RAISE, .raise = { .kind = TRIGGER_SOCKET_ACTIVITY, .text = "transferred",
+                                                        .details = "a\tx", .n_details = 4 } };
+        TaskSpec spec = driver_spec("a");
+        Uuid between, both;
+
+        spec.trigger = once;
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        between = driver_must_register(d, spec);
+        spec = WITH(once, once);
+        spec.trigger.one_shot = false;
+        spec.name = "b";
+        spec.conditions = CONDITION_BIT(CONDITION_ON_AC_POWER);
+        both = driver_must_register(d, spec);
+        event.raise.task = both;
+        driver_feed(d, event);
+        assert_int_equal(driver_info(d, both).n_pending, 2);
+        assert_int_equal(driver_info(d, between).n_pending, 0);
+        driver_free(d);
+}
+
 static void what_one_trigger_listens_to_is_forgotten_with_its_task(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -533,6 +557,7 @@ int main(void)
                 cmocka_unit_test(why_names_the_trigger_whose_firing_waits_or_runs),
                 cmocka_unit_test(why_names_no_trigger_of_what_a_person_started),
                 cmocka_unit_test(an_event_for_one_task_fires_the_trigger_that_waits_for_it_and_no_other_task),
+                cmocka_unit_test(an_event_for_one_task_fires_each_of_its_triggers_that_wait_for_it),
                 cmocka_unit_test(what_one_trigger_listens_to_is_forgotten_with_its_task),
                 cmocka_unit_test(what_is_due_at_one_moment_fires_by_its_first_scheduled_time),
                 cmocka_unit_test(of_equal_times_that_of_the_first_place_fires_first),
