@@ -385,8 +385,11 @@ void broker_push_endpoint_changed(const char *text, void *userdata);
  * addresses of one call that will be held in addition.
  */
 bool broker_sockets_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec, unsigned *n_new);
-/* A run of this task has ended: what its sockets were told of may be told of again. */
-void broker_sockets_settle(Broker *broker, Uuid task);
+/*
+ * What the sockets of this task were told of may be told of again: a run of it has ended, or (not ended) it was
+ * registered or changed, and what came before found nobody.
+ */
+void broker_sockets_settle(Broker *broker, Uuid task, bool ended);
 /* The same for all that no firing knows of: the store may have failed to keep it. */
 void broker_sockets_look_again(Broker *broker);
 /* Of a task that is gone, or waits for no sockets any more, those that were handed over are closed. */

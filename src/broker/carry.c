@@ -153,10 +153,11 @@ static void carry_notify(Broker *broker, const Effect *effect)
         case NOTIFY_ENDED:
                 bus_signal_completed(broker->bus, effect->notify.run_row);
                 broker_tell_failure(broker, effect->notify.run_row);
-                broker_sockets_settle(broker, effect->notify.task);
+                broker_sockets_settle(broker, effect->notify.task, true);
                 break;
         default:
                 broker_sockets_check(broker, effect->notify.task);
+                broker_sockets_settle(broker, effect->notify.task, false);
                 bus_signal_task_changed(broker->bus, effect->notify.task, effect->notify.package, effect->notify.name,
                                         changes[effect->notify.kind]);
         }

@@ -155,7 +155,7 @@ void broker_sockets_look_again(Broker *broker)
         sensors_each_transferred(broker->sensors, settle_transferred_if_idle, broker);
 }
 
-void broker_sockets_settle(Broker *broker, Uuid task)
+void broker_sockets_settle(Broker *broker, Uuid task, bool ended)
 {
         TaskInfo info;
 
@@ -166,8 +166,10 @@ void broker_sockets_settle(Broker *broker, Uuid task)
 
                 if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(trigger->text, SOCKET_TRANSFERRED) == 0)
                         settle_transferred_if_idle(task, NULL, broker);
-                else if (trigger->kind == TRIGGER_SOCKET_ACTIVITY)
+                else if (trigger->kind == TRIGGER_SOCKET_ACTIVITY && ended)
                         sensors_settle(broker->sensors, trigger->text);
+                else if (trigger->kind == TRIGGER_SOCKET_ACTIVITY)
+                        settle_if_idle(trigger->text, broker);
         }
 }
 

@@ -219,6 +219,14 @@ class Sockets(Listening):
         self.serve()
         self.assertEqual(client.recv(100), HELLO)
 
+    def test_who_waits_is_seen_by_the_task_that_takes_the_place_of_another(self):
+        self.listen(conditions=['UserPresent'])
+        client = self.connect()
+        eventually(self.broker.runs)
+        self.listen(if_exists='replace')
+        self.serve()
+        self.assertEqual(client.recv(100), HELLO)
+
     def test_a_run_of_another_trigger_has_no_socket(self):
         self.listen(name='control-socket')
         _, talk = self.begin(self.task('control'))
