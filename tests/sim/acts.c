@@ -268,6 +268,11 @@ void acts_carry_out(World *w, const Act *a)
         case EFFECT_WATCH:
                 world_watch(w, e);
                 break;
+        case EFFECT_NOTIFY:
+                if (e->notify.kind == NOTIFY_ENDED || e->notify.kind == NOTIFY_REGISTERED ||
+                    e->notify.kind == NOTIFY_CHANGED)
+                        world_settle(w, e->notify.task);
+                break;
         case EFFECT_SEND_LEAVE:
                 p = proc_find(w, e->send.server);
                 if (p)

@@ -336,7 +336,8 @@ void history_act(World *w, const Act *a)
                 printf("server %" PRIu64 " released", e->send.server);
                 break;
         case EFFECT_WATCH:
-                printf("%s watching files \"%s\"", e->watch.on ? "begin" : "end", e->watch.text);
+                printf("%s watching \"%s\" for %s", e->watch.on ? "begin" : "end", e->watch.text,
+                       name_of(TERM_TRIGGER, e->watch.kind));
                 break;
         case EFFECT_NOTIFY:
                 print_notify(a);

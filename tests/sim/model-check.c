@@ -347,6 +347,17 @@ static void check_runs(World *w)
         sim_check(w, n == m->n_firings, "6", "there are %zu runs; expected: %zu", n, m->n_firings);
 }
 
+/* 4.2: of a socket that waits for being looked at again, something is pending or live. */
+static void check_told(World *w, const MTask *t, const Trigger *trigger)
+{
+        bool hears = !t->forgotten && (t->state == T_REGISTERED || t->state == T_UPDATING) && !is_spent(w->model, t);
+
+        sim_check(w, trigger->kind != TRIGGER_SOCKET_ACTIVITY || !hears ||
+                             !(w->told & WATCH_BIT(trigger->kind, trigger->text)) ||
+                             count_live(w->model, t) + count_queue(w->model, t, true) > 0,
+                  "4.2", "nobody looks at the socket of %s again", t->spec.name);
+}
+
 static void check_watched(World *w, const MTask *t)
 {
         for (size_t i = 0; i <= t->spec.n_more && !t->forgotten; i++) {
@@ -355,6 +366,7 @@ static void check_watched(World *w, const MTask *t)
                 sim_check(w, !trigger_is_watched(trigger->kind) ||
                                      w->watched & WATCH_BIT(trigger->kind, trigger->text),
                           "4.2", "nobody listens to what fires %s", t->spec.name);
+                check_told(w, t, trigger);
         }
 }
 

@@ -425,8 +425,8 @@ static unsigned hear(World *w, MTask *t, const Fire *how)
         }
 }
 
-unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details,
-                     size_t n)
+unsigned model_raise_for(World *w, uint8_t kind, uint8_t type, const char *text, int package, Uuid task,
+                         const void *details, size_t n)
 {
         unsigned heard = 0;
         Model *m = w->model;
@@ -435,7 +435,7 @@ unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int
                 MTask *t = m->tasks[i];
 
                 for (size_t k = 0; k <= t->spec.n_more && can_fire(m, t); k++) {
-                        if (!listens(t, k, kind, type, text) ||
+                        if (!listens(t, k, kind, type, text) || (!uuid_is_null(task) && !uuid_equal(t->id, task)) ||
                             (package >= 0 && package_index(t->spec.package) != package))
                                 continue;
                         if (t->skip) {

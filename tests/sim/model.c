@@ -322,8 +322,8 @@ typedef void (*Judge)(World *w, const Event *e);
 
 static void judge_raise(World *w, const Event *e)
 {
-        unsigned heard = model_raise(w, e->raise.kind, e->raise.system_type, e->raise.text, -1, e->raise.details,
-                                     e->raise.n_details);
+        unsigned heard = model_raise_for(w, e->raise.kind, e->raise.system_type, e->raise.text, -1, e->raise.task,
+                                         e->raise.details, e->raise.n_details);
 
         model_raise_answered(w, e, heard);
 }

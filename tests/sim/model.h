@@ -308,8 +308,14 @@ void model_timers(World *w);
 void model_derive(World *w, MTrigger *trigger);
 void model_level(World *w, const Event *e);
 /* What those that listen did with it, for the answer. */
-unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package, const void *details,
-                     size_t n);
+/* Of one task alone, if it is not null. */
+unsigned model_raise_for(World *w, uint8_t kind, uint8_t type, const char *text, int package, Uuid task,
+                         const void *details, size_t n);
+static inline unsigned model_raise(World *w, uint8_t kind, uint8_t type, const char *text, int package,
+                                   const void *details, size_t n)
+{
+        return model_raise_for(w, kind, type, text, package, UUID_NULL, details, n);
+}
 void model_raise_answered(World *w, const Event *e, unsigned heard);
 void model_request(World *w, const Event *e);
 void model_cancel_task(World *w, const Event *e);

@@ -48,6 +48,14 @@ static uint64_t pick(World *w, const uint64_t *values, size_t n)
 }
 #define PICK(w, ...) pick(w, (const uint64_t[]){ __VA_ARGS__ }, sizeof (const uint64_t[]){ __VA_ARGS__ } / 8)
 
+/* What tells a list of what has happened, and is watched by a text. */
+static const uint8_t some_listed[] = { TRIGGER_STORAGE_CONTENT_CHANGED, TRIGGER_STORAGE_CHANGE_TRACKER,
+                                       TRIGGER_DEVICE_CONNECTION_CHANGE, TRIGGER_DEVICE_WATCHER, TRIGGER_TOAST_ACTION,
+                                       TRIGGER_TOAST_HISTORY_CHANGED };
+
+/* Of the sockets; that which was handed over belongs to one task. */
+static const char *const sockets[] = { "x", "y", "transferred" };
+
 static Trigger random_trigger(World *w)
 {
         Trigger t = { .one_shot = rng_percent(&w->rng, 20) };
@@ -55,7 +63,9 @@ static Trigger random_trigger(World *w)
         t.kind = PICK(w, TRIGGER_TIME, TRIGGER_TIME, TRIGGER_INTERVAL, TRIGGER_INTERVAL, TRIGGER_INTERVAL,
                       TRIGGER_MAINTENANCE, TRIGGER_SYSTEM, TRIGGER_SYSTEM, TRIGGER_APPLICATION, TRIGGER_DEVICE_USE,
                       TRIGGER_CUSTOM_SYSTEM_EVENT, TRIGGER_STORAGE_CONTENT_CHANGED, TRIGGER_PUSH_NOTIFICATION,
-                      TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME, TRIGGER_CALENDAR, TRIGGER_CALENDAR);
+                      TRIGGER_BOOT, TRIGGER_LOGIN, TRIGGER_RESUME, TRIGGER_CALENDAR, TRIGGER_CALENDAR,
+                      TRIGGER_SOCKET_ACTIVITY, TRIGGER_SOCKET_ACTIVITY, TRIGGER_DEVICE_WATCHER,
+                      some_listed[rng_below(&w->rng, ELEMENTSOF(some_listed))]);
         switch (t.kind) {
         case TRIGGER_CALENDAR:
                 t.text = expressions[rng_below(&w->rng, ELEMENTSOF(expressions) - (rng_percent(&w->rng, 95) ? 3 : 0))];
@@ -83,9 +93,12 @@ static Trigger random_trigger(World *w)
                 t.system_type = rng_percent(&w->rng, 30) ? ONCE_PER_BOOT : 0;
                 t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 break;
-        case TRIGGER_STORAGE_CONTENT_CHANGED:
-        case TRIGGER_PUSH_NOTIFICATION:
-                t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
+        case TRIGGER_SOCKET_ACTIVITY:
+                t.text = sockets[rng_below(&w->rng, ELEMENTSOF(sockets))];
+                break;
+        default:
+                if (trigger_is_watched((int)t.kind))
+                        t.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
                 break;
         }
         if (rng_percent(&w->rng, 2))
@@ -362,20 +375,47 @@ static void op_level(World *w)
                    rng_percent(&w->rng, 12) ? -1 : rng_percent(&w->rng, 60));
 }
 
+/* A list of what has happened; an empty entry: everything may have changed. */
+static void raise_list(World *w, uint8_t kind, const char *text, Uuid task)
+{
+        static const char *const entries[] = { "a", "b", "c", "a\0b", "c\0a", "" };
+        unsigned i = rng_below(&w->rng, ELEMENTSOF(entries));
+        Event event = { .type = EVENT_RAISE, .raise = { .kind = kind, .text = text, .task = task,
+                                                        .details = entries[i] } };
+
+        event.raise.n_details = i < 3 ? 2 : i < 5 ? 4 : 1;
+        world_feed(w, &event);
+}
+
+/* A socket that listens is told of once; one that was handed over belongs to one task. */
+static void raise_socket(World *w)
+{
+        const char *text = sockets[rng_below(&w->rng, ELEMENTSOF(sockets))];
+        uint64_t bit = WATCH_BIT(TRIGGER_SOCKET_ACTIVITY, text);
+
+        if (text[0] == 't') {
+                Uuid task = model_random_task(w->model, &w->rng);
+
+                if (!uuid_is_null(task))
+                        raise_list(w, TRIGGER_SOCKET_ACTIVITY, text, task);
+        } else if (w->watched & ~w->told & bit) {
+                w->told |= bit;
+                raise_list(w, TRIGGER_SOCKET_ACTIVITY, text, UUID_NULL);
+        }
+}
+
 static void op_raise(World *w)
 {
         Event event = { .type = EVENT_RAISE };
         uint8_t details[3] = { 1, 2, rng_next(&w->rng) };
 
         if (rng_percent(&w->rng, 25)) {
-                static const char *const paths[] = { "a", "b", "c", "a\0b", "c\0a", "" };
-                unsigned i = rng_below(&w->rng, ELEMENTSOF(paths));
-
-                event.raise.kind = TRIGGER_STORAGE_CONTENT_CHANGED;
-                event.raise.text = texts[rng_below(&w->rng, ELEMENTSOF(texts))];
-                event.raise.details = paths[i];
-                event.raise.n_details = i < 3 ? 2 : i < 5 ? 4 : 1;
-                world_feed(w, &event);
+                raise_list(w, some_listed[rng_below(&w->rng, ELEMENTSOF(some_listed))],
+                           texts[rng_below(&w->rng, ELEMENTSOF(texts))], UUID_NULL);
+                return;
+        }
+        if (rng_percent(&w->rng, 25)) {
+                raise_socket(w);
                 return;
         }
         if (rng_percent(&w->rng, 20)) {

@@ -34,7 +34,7 @@ const char *intern(World *w, const char *text)
         static const char *const known[] = { "", "a", "b", "c", "d", "x", "y", "bad\nname", "nobody", "-nobody",
                                              "command", "*:0/15", "hourly", "daily", "02:30",
                                              "Mon..Fri 10:00 Area/City", "*-*~1 23:30", "25:00", "2020-01-01",
-                                             "10:00 No/Where" };
+                                             "10:00 No/Where", "transferred" };
 
         if (!text)
                 return NULL;
@@ -134,6 +134,29 @@ static int feed_through_bytes(World *w, const Event *event)
         return engine_feed(w->engine, &again, &w->effects);
 }
 
+/* Whether nothing of all who listen to this socket is pending or live. */
+static bool is_idle(World *w, const char *text)
+{
+        Uuid tasks[16];
+        size_t n = engine_list_listeners(w->engine, TRIGGER_SOCKET_ACTIVITY, text, tasks, ELEMENTSOF(tasks));
+        TaskInfo info;
+
+        for (size_t i = 0; i < n; i++)
+                if (engine_get_task(w->engine, tasks[i], &info) && info.n_pending + info.n_live > 0)
+                        return false;
+        return true;
+}
+
+/* 4.2: a firing could not be stored. */
+static void look_again(World *w)
+{
+        static const char *const texts[] = { "x", "y" };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (is_idle(w, texts[i]))
+                        w->told &= ~WATCH_BIT(TRIGGER_SOCKET_ACTIVITY, texts[i]);
+}
+
 static void feed_once(World *w, const Event *event)
 {
         int r;
@@ -148,6 +171,8 @@ static void feed_once(World *w, const Event *event)
                         history_act(w, &w->acts.items[w->acts.n - 1]);
                 acts_carry_out(w, &w->acts.items[w->acts.n - 1]);
         }
+        if (event->type == EVENT_COMMITTED && event->committed.error < 0)
+                look_again(w);
         sim_check(w, w->effects.n_items <= 2000, "I9", "one event has %zu effects", w->effects.n_items);
 }
 
@@ -225,6 +250,21 @@ void world_watch(World *w, const Effect *e)
 
         sim_check(w, !(w->watched & bit) == e->watch.on, "4.2", "\"%s\" is watched twice or not", e->watch.text);
         w->watched ^= bit;
+        w->told &= ~bit;
+}
+
+void world_settle(World *w, Uuid task)
+{
+        TaskInfo info;
+
+        if (!engine_get_task(w->engine, task, &info))
+                return;
+        for (size_t i = 0; i <= info.row.spec.n_more; i++) {
+                const Trigger *trigger = spec_trigger(&info.row.spec, (uint32_t)i);
+
+                if (trigger->kind == TRIGGER_SOCKET_ACTIVITY)
+                        w->told &= ~WATCH_BIT(trigger->kind, trigger->text);
+        }
 }
 
 static void restore_event(World *w, Event event)
@@ -416,6 +456,7 @@ void world_crash(World *w, bool reboot)
         history_note(w, "%s", reboot ? "the machine loses its power" : w->shutting_down ? "the broker leaves" :
                      "the broker is killed");
         model_before_crash(w);
+        w->told = 0;
         store_crash(w, reboot);
         for (size_t i = 0; i < w->n_procs; i++)
                 w->first_server = MAX(w->first_server, w->procs[i].id + 1);

@@ -45,8 +45,9 @@ typedef struct Acts {
         size_t n, allocated;
 } Acts;
 
-/* x, y …: the bit of a watched text of that kind */
-#define WATCH_BIT(kind, text) (UINT64_C(1) << (((text)[0] & 31) + ((kind) == TRIGGER_PUSH_NOTIFICATION ? 32 : 0)))
+/* The bit of a watched text of that kind: x, y and, of sockets that are handed over, transferred. */
+#define WATCH_BIT(kind, text) \
+        (UINT64_C(1) << (((kind) - TRIGGER_DEVICE_CONNECTION_CHANGE) * 3 + ((text)[0] == 't' ? 2 : (text)[0] - 'x')))
 
 /* ---- store ---- */
 
@@ -267,7 +268,8 @@ struct World {
         LedgerRow ledger[2 * MAX_PENDING];
         uint8_t ledger_details[2 * MAX_PENDING][MAX_DETAILS];
         size_t n_ledger;
-        uint64_t watched;        /* what sensors listen to: a bit for the kind and the first letter of the text */
+        uint64_t watched;        /* what sensors listen to: WATCH_BIT */
+        uint64_t told;           /* of these the sockets that were told of, and that nobody has looked at since */
 
         Proc procs[MAX_PROCS];
         size_t n_procs;
@@ -304,6 +306,8 @@ bool world_play(World *w, unsigned n_steps);
 void world_feed(World *w, Event *event);
 /* A sensor of files starts or stops. */
 void world_watch(World *w, const Effect *e);
+/* 4.2: a firing of the task has ended, or could not be stored: the sensors of its sockets look again. */
+void world_settle(World *w, Uuid task);
 uint64_t world_token(World *w, EventType type, uint64_t server);
 Want *world_want(World *w, uint64_t token);
 void world_crash(World *w, bool reboot);
