@@ -232,6 +232,7 @@ int bgt_test_set_condition(bgt *b, const char *condition, const char *level);
  * Returns when what it fires has been started or latched. details may be NULL: what the run is to find, as far as its
  * trigger has any: of a CustomSystemEventTrigger anything, of files paths:S, of devices actions:S, devices:S and
  * nodes:S, of notifications notifications:S, and actions:S or reasons:S; without these everything may have changed.
+ * Of a PushNotificationTrigger message:y, at most 4096 bytes; without it an empty one.
  * -ENOENT (no such task), -EINVAL (it has no such trigger, or one that fires by time, by a condition or on request:
  * the sentence says what makes it), -EPERM (no test clock).
  */

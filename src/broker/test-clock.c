@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 
 #include "broker/broker.h"
+#include "sensors/push.h"
 
 #define PATIENCE_USEC (30 * USEC_PER_SEC)
 
@@ -170,12 +171,16 @@ static const char *explain_no_event(const Trigger *trigger)
         return NULL;
 }
 
-static void on_fire(Call *call, Uuid task, uint32_t place, const Buffer *details, const Buffer *entries,
-                    void *userdata)
+static void tell(Event *event, const void *details, size_t n_details)
+{
+        event->raise.details = details;
+        event->raise.n_details = n_details;
+}
+
+static void on_fire(Call *call, Uuid task, uint32_t place, const BusFired *fired, void *userdata)
 {
         Broker *broker = userdata;
         Event event = broker_event(broker, EVENT_RAISE, 0);
-        const Buffer *told;
         TaskInfo info;
         Trigger trigger;
         const char *instead;
@@ -196,14 +201,19 @@ static void on_fire(Call *call, Uuid task, uint32_t place, const Buffer *details
                                 instead);
                 return;
         }
-        told = trigger_collects(trigger.kind) ? entries : details;
+        if (fired->n_message > PUSH_MESSAGE_MAX) {
+                bus_reply_error(call, ERROR_INVALID_ARGUMENT, "a message has at most %d bytes", PUSH_MESSAGE_MAX);
+                return;
+        }
         event.raise.kind = trigger.kind;
         event.raise.system_type = trigger.kind == TRIGGER_SYSTEM ? trigger.system_type : 0;
         event.raise.text = trigger.text;
-        if (trigger.kind == TRIGGER_CUSTOM_SYSTEM_EVENT || told == entries) {
-                event.raise.details = told->data;
-                event.raise.n_details = told->size;
-        }
+        if (trigger.kind == TRIGGER_PUSH_NOTIFICATION)
+                tell(&event, fired->message, fired->n_message);
+        else if (trigger_collects(trigger.kind))
+                tell(&event, fired->entries.data, fired->entries.size);
+        else if (trigger.kind == TRIGGER_CUSTOM_SYSTEM_EVENT)
+                tell(&event, fired->details.data, fired->details.size);
         broker_feed(broker, &event);
         broker_settle(broker);
         bus_reply_empty(call);

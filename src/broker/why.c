@@ -98,22 +98,31 @@ static void say_time(const TaskInfo *task, const Why *why, const EngineTime *now
                 snprintf(reason->sentence, WHY_SENTENCE_MAX, "it waits for %s: %s", what, from);
 }
 
+/* What a sensor tells of: not levels, which are set, nor what others raise. */
+static bool is_of_sensors(const Trigger *trigger)
+{
+        return trigger_is_watched(trigger->kind) || trigger->kind == TRIGGER_RESUME;
+}
+
 static void say_trigger(Broker *broker, const TaskInfo *task, const Why *why, Reason *reason)
 {
         const Trigger *trigger = spec_trigger(&task->row.spec, why->trigger);
-        const char *problem = broker->sensors && trigger->text
-                                      ? sensors_get_problem(broker->sensors, trigger->kind, trigger->text)
-                                      : NULL;
+        const char *problem = NULL;
         char described[TRIGGER_NAME_MAX], number[16] = "";
 
+        if (!broker->sensors && is_of_sensors(trigger))
+                problem = "on the test clock nobody looks, and a test fires it";
+        else if (broker->sensors && trigger->text)
+                problem = sensors_get_problem(broker->sensors, trigger->kind, trigger->text);
         describe_trigger(trigger, described, sizeof described);
         if (task->row.spec.n_more > 0)
                 snprintf(number, sizeof number, " %u", why->trigger);
         snprintf(reason->sentence, WHY_SENTENCE_MAX, "its trigger%s has not fired: %s%s%s", number, described,
                  problem ? "; " : "", problem ? problem : "");
         snprintf(reason->remedy, WHY_SENTENCE_MAX, "%s",
-                 trigger_is_requested(trigger->kind) ? "the app requests it; 'bgtask run' starts it by hand"
-                                                      : "wait for the event, or start it with 'bgtask run'");
+                 trigger_is_requested(trigger->kind)           ? "the app requests it; 'bgtask run' starts it by hand"
+                 : !broker->sensors && is_of_sensors(trigger) ? "fire it with bgt_test_fire(), or 'bgtask run'"
+                                                               : "wait for the event, or start it with 'bgtask run'");
 }
 
 static void say_condition(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now, Reason *reason)

@@ -79,6 +79,14 @@ typedef struct BusPlan {
         int8_t levels[CONDITION_MAX]; /* of those that are assumed */
 } BusPlan;
 
+/* What a test lets a trigger tell, in the form that it is wanted in. */
+typedef struct BusFired {
+        Buffer details;      /* marshalled */
+        Buffer entries;      /* as a sensor tells it, of those triggers that collect */
+        const void *message; /* of a push message; belongs to the call */
+        size_t n_message;
+} BusFired;
+
 typedef struct BusHandlers {
         /* Manager1. package "" is the caller's own. program: the caller's file; NULL: its executable. */
         void (*open)(Call *call, const char *package, const char *program, void *userdata);
@@ -141,9 +149,7 @@ typedef struct BusHandlers {
         void (*clock_set_patience)(Call *call, uint64_t usec, void *userdata);
         void (*clock_get)(Call *call, void *userdata);
         void (*set_condition)(Call *call, uint8_t condition, int level, void *userdata);
-        /* details: marshalled; entries: the same as a sensor tells it, of those triggers that collect */
-        void (*fire)(Call *call, Uuid task, uint32_t place, const Buffer *details, const Buffer *entries,
-                     void *userdata);
+        void (*fire)(Call *call, Uuid task, uint32_t place, const BusFired *fired, void *userdata);
 
         /* Whether a run, or a task, is the package's; asked of what a confined peer names. */
         bool (*owns_run)(const char *package, Uuid run, void *userdata);

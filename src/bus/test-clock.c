@@ -59,6 +59,8 @@ static const char *const column_names[] = { "paths", "actions", "devices", "node
 typedef struct Columns {
         const char *items[_COLUMN_MAX][ROWS_MAX];
         size_t n[_COLUMN_MAX];
+        const uint8_t *message;
+        size_t n_message;
 } Columns;
 
 static void read_columns(Reader *r, Columns *columns)
@@ -66,7 +68,9 @@ static void read_columns(Reader *r, Columns *columns)
         const char *key, *type;
 
         reader_open_array(r, "{sv}");
-        while (reader_next_option(r, &key, &type))
+        while (reader_next_option(r, &key, &type)) {
+                if (strcmp(key, "message") == 0 && strcmp(type, "ay") == 0)
+                        columns->message = reader_get_bytes(r, &columns->n_message);
                 for (unsigned c = 0; c < _COLUMN_MAX; c++) {
                         if (strcmp(key, column_names[c]) != 0 || strcmp(type, "as") != 0)
                                 continue;
@@ -78,6 +82,7 @@ static void read_columns(Reader *r, Columns *columns)
                         reader_close(r);
                         break;
                 }
+        }
         reader_close(r);
 }
 
@@ -112,9 +117,15 @@ static int format_entries(const Columns *columns, uint64_t *last, Buffer *ret_en
         return r;
 }
 
+static void fired_done(BusFired *fired)
+{
+        buffer_done(&fired->details);
+        buffer_done(&fired->entries);
+}
+
 static void on_fire(Call *call, Reader *r)
 {
-        _cleanup_(buffer_done) Buffer details = { 0 }, entries = { 0 };
+        _cleanup_(fired_done) BusFired fired = { 0 };
         Refusal refusal = { 0 };
         Columns columns = { 0 };
         uint32_t place;
@@ -124,14 +135,16 @@ static void on_fire(Call *call, Reader *r)
         task = read_uuid(r, ERROR_NO_SUCH_TASK, &refusal);
         place = reader_get_uint32(r);
         again = *r;
-        read_details(r, "details", &details, &refusal);
+        read_details(r, "details", &fired.details, &refusal);
         read_columns(&again, &columns);
-        if (format_entries(&columns, &call->peer->bus->last_fired, &entries) < 0)
+        fired.message = columns.message;
+        fired.n_message = columns.n_message;
+        if (format_entries(&columns, &call->peer->bus->last_fired, &fired.entries) < 0)
                 bus_reply_error(call, ERROR_NO_MEMORY, NULL);
         else if (refusal.error != ERROR_NONE)
                 bus_reply_error(call, refusal.error, "%s", refusal.sentence);
         else
-                HANDLERS(call)->fire(call, task, place, &details, &entries, HANDLERS(call)->userdata);
+                HANDLERS(call)->fire(call, task, place, &fired, HANDLERS(call)->userdata);
 }
 
 DEFINE_HANDLER(on_advance);

@@ -203,6 +203,18 @@ class Fired(Several):
             self.fire(task, place, **sent)
             self.assertEqual(self.next_details(), (place, found))
 
+    def test_a_push_message_is_brought_as_it_was_given(self):
+        task = self.several(CUSTOM, ('PushNotificationTrigger', {}))
+        sentence, remedy = (self.broker.why(task)['waiting-for-trigger'][i] for i in (0, 2))
+        self.assertIn('on the test clock nobody looks', sentence)
+        self.assertIn('bgt_test_fire()', remedy)
+        for sent, found in (({'message': ('ay', b'\x00hello\xff')}, b'\x00hello\xff'), ({}, b'')):
+            self.fire(task, 1, **sent)
+            place, details = self.next_details()
+            self.assertEqual((place, bytes(details['message'])), (1, found))
+        self.assert_refused('InvalidArgument', 'at most 4096 bytes',
+                            by=lambda: self.fire(task, 1, message=('ay', b'x' * 4097)))
+
     def test_what_cannot_be_made_to_happen_is_refused_with_what_can(self):
         task = self.several(HOURLY, ('ApplicationTrigger', {}), ('boot', {}), ('login', {}), CUSTOM)
         for place, sentence in ((0, 'the clock is to be moved'), (1, 'is to be requested'), (2, 'in another boot'),
