@@ -439,8 +439,10 @@ void firing_forget(Engine *e, Run *run, int error)
         trigger->anchor_real_usec = run->undo.anchor_real_usec;
         trigger->foreign = run->undo.foreign;
         task->last_number = run->undo.last_number;
-        /* Another commit may have taken what is taken back here. */
+        /* Another commit may have stored what is taken back here: a crash would skip that time. */
         task->state_dirty = task->state != TASK_GONE;
+        if (task->state_dirty)
+                commit_state(e, task);
         gate_leave(run);
         list_remove(&run->task_node);
         extra->n_queue--;

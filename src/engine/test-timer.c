@@ -416,6 +416,35 @@ static void many_timers_that_are_due_at_once_are_fired_a_share_at_a_time(void **
         driver_free(d);
 }
 
+static uint64_t bad_commit;
+
+static int all_but_one_are_good(Driver *d, uint64_t commit)
+{
+        return commit == bad_commit ? -EIO : 0;
+}
+
+static void a_time_that_was_taken_back_comes_after_a_crash_although_another_commit_had_it(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_spec("a");
+        Uuid id;
+
+        spec.conditions = CONDITION_BIT(CONDITION_BATTERY_NOT_LOW);
+        id = driver_must_register(d, spec);
+        d->hold_commits = true;
+        driver_advance(d, USEC_PER_HOUR);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        bad_commit = d->held[0];
+        d->commit = all_but_one_are_good;
+        driver_pause(d, id, true);
+        d->hold_commits = false;
+        driver_settle(d);
+        assert_int_equal(driver_info(d, id).n_pending, 0);
+        driver_restart(d, false);
+        assert_int_equal(driver_info(d, id).n_pending, 1);
+        driver_free(d);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -440,6 +469,7 @@ int main(void)
                 cmocka_unit_test(a_maintenance_task_waits_for_power_and_is_aborted_when_it_is_lost),
                 cmocka_unit_test(time_that_goes_backwards_on_the_boot_clock_is_taken_as_standing_still),
                 cmocka_unit_test(many_timers_that_are_due_at_once_are_fired_a_share_at_a_time),
+                cmocka_unit_test(a_time_that_was_taken_back_comes_after_a_crash_although_another_commit_had_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,7 @@ static void take_over(World *w, MTask *t, uint64_t commit)
                 t->triggers[f->trigger].fired_in_boot = f->undo_fired_in_boot;
                 t->last_number = f->undo_number;
                 forgotten_of |= 1u << f->trigger;
+                t->taken_back = true;
                 model_remove_firing(m, f);
         }
         for (size_t i = 0; i < n; i++)

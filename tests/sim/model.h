@@ -63,6 +63,7 @@ typedef struct MTask {
         bool new_bit;
         bool state_behind;        /* the bit's commit is followed by one with the state of the task */
         bool loose;               /* a commit about it failed: the store may be behind */
+        bool taken_back;          /* with it a firing was forgotten */
         size_t stamp;
 } MTask;
 
