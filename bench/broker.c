@@ -197,7 +197,7 @@ void bench_stop(Bench *bench)
 
 bgt_builder *bench_interval_builder(bgt *b, const char *name)
 {
-        bgt_trigger *trigger = bgt_trigger_interval(UINT64_C(3600000000), 60000000, false);
+        bgt_trigger *trigger = bgt_trigger_interval(UINT64_C(86400000000), 60000000, false);
         bgt_builder *builder = bgt_builder_new(b, name);
 
         bgt_builder_set_trigger(builder, trigger);

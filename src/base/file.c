@@ -48,3 +48,23 @@ int replace_file(const char *path, const void *data, size_t size, bool sync)
                 unlink(fresh);
         return r;
 }
+
+int copy_file(const char *from, const char *to)
+{
+        _cleanup_(closep) int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), out = -1;
+        uint8_t part[65536];
+        ssize_t n;
+        int r = 0;
+
+        if (in < 0)
+                return -errno;
+        unlink(to);
+        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (out < 0)
+                return -errno;
+        while (r == 0 && (n = read(in, part, sizeof part)) != 0)
+                r = n < 0 ? -errno : write_all(out, part, (size_t)n);
+        if (r < 0)
+                unlink(to);
+        return r;
+}

@@ -93,6 +93,21 @@ static void what_cannot_be_replaced_is_left_and_nothing_beside_it(void **state)
         assert_int_equal(replace_file("/nowhere/at/all", "x", 1, false), -ENOENT);
 }
 
+static void a_copy_holds_the_same_and_one_of_nothing_is_none(void **state)
+{
+        char other[80];
+        Place *p = *state;
+
+        snprintf(other, sizeof other, "%s/other", p->folder);
+        assert_int_equal(copy_file(other, p->path), -ENOENT);
+        assert_int_equal(access(p->path, F_OK), -1);
+        assert_int_equal(replace_file(other, "theirs", 6, false), 0);
+        assert_int_equal(replace_file(p->path, "longer than that", 16, false), 0);
+        assert_int_equal(copy_file(other, p->path), 0);
+        assert_holds(p->path, "theirs");
+        unlink(other);
+}
+
 static void a_device_without_room_is_an_error(void **state)
 {
         int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -111,6 +126,7 @@ int main(void)
                 TEST(a_file_takes_the_place_of_what_was_there),
                 TEST(what_an_earlier_one_left_in_half_does_not_matter_nor_where_it_points),
                 TEST(what_cannot_be_replaced_is_left_and_nothing_beside_it),
+                TEST(a_copy_holds_the_same_and_one_of_nothing_is_none),
                 cmocka_unit_test(a_device_without_room_is_an_error),
         };
 

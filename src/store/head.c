@@ -13,25 +13,11 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/macro.h"
-#include "store/mark.h"
+#include "store/format.h"
 
 #define HEAD_NAME "bgthead1"
 #define PAGES_MAX 16
 #define PAGE_SIZE_MAX 65536
-
-/* SQLite's file format, "The Database Header" and "B-tree Pages". */
-#define HEADER_SIZE 100
-#define PAGE_SIZE_AT 16
-#define CHANGES_AT 24
-#define N_PAGES_AT 28
-#define FREE_PAGES_AT 32 /* the first one and their number, 4 bytes each */
-#define VALID_FOR_AT 92
-#define VERSION_AT 96
-#define TREE_TABLE_INTERIOR 5
-#define TREE_TABLE_LEAF 13
-#define TREE_N_CELLS_AT 3
-#define TREE_RIGHT_AT 8
-#define TREE_CELLS_AT 12
 
 /* In the file: this, then each page behind its number (4 bytes), then the CRC32C of all before it. */
 typedef struct HeadStart {
@@ -49,11 +35,11 @@ typedef struct Gather {
 /* What changes with every commit, and is not worth a copy. What is left out of it is what SQLite can do without. */
 static void leave_out_counters(uint8_t *page)
 {
-        memset(page + CHANGES_AT, 0, 4);
-        memset(page + N_PAGES_AT, 0, 4);
-        memset(page + FREE_PAGES_AT, 0, 8);
-        memset(page + VALID_FOR_AT, 0, 4);
-        memset(page + VERSION_AT, 0, 4);
+        memset(page + FORMAT_CHANGES_AT, 0, 4);
+        memset(page + FORMAT_N_PAGES_AT, 0, 4);
+        memset(page + FORMAT_FREE_PAGES_AT, 0, 8);
+        memset(page + FORMAT_VALID_FOR_AT, 0, 4);
+        memset(page + FORMAT_VERSION_AT, 0, 4);
 }
 
 /* The page, and those below it. -EUCLEAN: it is not of the tree of a table. */
@@ -77,29 +63,24 @@ static int gather(Gather *g, uint32_t number)
         g->bytes.size += size;
         if (number == 1)
                 leave_out_counters(page);
-        tree = page + (number == 1 ? HEADER_SIZE : 0);
-        if (*tree == TREE_TABLE_LEAF)
+        tree = page + (number == 1 ? FORMAT_HEADER : 0);
+        if (*tree == FORMAT_TABLE_LEAF)
                 return 0;
-        if (*tree != TREE_TABLE_INTERIOR)
+        if (*tree != FORMAT_TABLE_INTERIOR)
                 return -EUCLEAN;
-        r = gather(g, read_be32(tree + TREE_RIGHT_AT));
+        r = gather(g, read_be32(tree + FORMAT_RIGHT_AT));
         for (unsigned i = 0; r == 0; i++) {
                 unsigned cell;
 
                 /* The buffer moves while it grows. */
                 page = g->bytes.data + at + sizeof number;
-                tree = page + (number == 1 ? HEADER_SIZE : 0);
-                if (i >= ((unsigned)tree[TREE_N_CELLS_AT] << 8 | tree[TREE_N_CELLS_AT + 1]) || i >= PAGES_MAX)
+                tree = page + (number == 1 ? FORMAT_HEADER : 0);
+                if (i >= read_be16(tree + FORMAT_N_CELLS_AT) || i >= PAGES_MAX)
                         break;
-                cell = (unsigned)tree[TREE_CELLS_AT + 2 * i] << 8 | tree[TREE_CELLS_AT + 2 * i + 1];
+                cell = read_be16(tree + FORMAT_INTERIOR_CELLS_AT + 2 * (size_t)i);
                 r = cell + 4 > size ? -EUCLEAN : gather(g, read_be32(page + cell));
         }
         return r;
-}
-
-static bool is_page_size(uint32_t size)
-{
-        return size >= 512 && size <= PAGE_SIZE_MAX && (size & (size - 1)) == 0;
 }
 
 static int read_head(Gather *g)
@@ -108,12 +89,11 @@ static int read_head(Gather *g)
         uint32_t crc;
         int r;
 
-        if (g->file->pMethods->xRead(g->file, size, sizeof size, PAGE_SIZE_AT) != SQLITE_OK)
+        if (g->file->pMethods->xRead(g->file, size, sizeof size, FORMAT_PAGE_SIZE_AT) != SQLITE_OK)
                 return -EIO;
         memcpy(g->start.name, HEAD_NAME, sizeof g->start.name);
-        /* "1" stands for 65536. */
-        g->start.page_size = (uint32_t)(size[0] << 8 | size[1] << 16);
-        if (!is_page_size(g->start.page_size))
+        g->start.page_size = format_page_size(size);
+        if (g->start.page_size == 0)
                 return -EUCLEAN;
         r = buffer_append(&g->bytes, &g->start, sizeof g->start);
         if (r == 0)
@@ -168,24 +148,6 @@ void head_keep(Database *db)
         buffer_done(&g.bytes);
 }
 
-static int copy_file(const char *from, const char *to)
-{
-        _cleanup_(closep) int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), out = -1;
-        uint8_t part[65536];
-        ssize_t n;
-        int r = 0;
-
-        if (in < 0)
-                return -errno;
-        unlink(to);
-        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (out < 0)
-                return -errno;
-        while (r == 0 && (n = read(in, part, sizeof part)) != 0)
-                r = n < 0 ? -errno : write_all(out, part, (size_t)n);
-        return r;
-}
-
 /* The pages of the kept head over those of the file. */
 static int lay_over(const Buffer *kept, const char *path)
 {
@@ -198,7 +160,7 @@ static int lay_over(const Buffer *kept, const char *path)
                 return -ENOENT;
         memcpy(&start, kept->data, sizeof start);
         memcpy(&crc, kept->data + kept->size - sizeof crc, sizeof crc);
-        if (memcmp(start.name, HEAD_NAME, sizeof start.name) != 0 || !is_page_size(start.page_size) ||
+        if (memcmp(start.name, HEAD_NAME, sizeof start.name) != 0 || start.page_size < 512 ||
             kept->size != sizeof start + start.n_pages * (size_t)(4 + start.page_size) + sizeof crc ||
             crc != crc32c(0, kept->data, kept->size - sizeof crc))
                 return -ENOENT;
@@ -219,26 +181,11 @@ static int lay_over(const Buffer *kept, const char *path)
         return 0;
 }
 
-int head_restore(const char *database, const char *head, const char *to)
+int head_restore(const char *head, const char *copy)
 {
-        _cleanup_(freep) char *log = NULL, *log_to = NULL;
         _cleanup_(buffer_done) Buffer kept = { 0 };
         int r;
 
-        if (asprintf(&log, "%s-wal", database) < 0 || asprintf(&log_to, "%s-wal", to) < 0)
-                return -ENOMEM;
         r = read_kept(head, &kept);
-        if (r == 0)
-                r = copy_file(database, to);
-        if (r == 0)
-                r = lay_over(&kept, to);
-        if (r == 0) {
-                r = copy_file(log, log_to);
-                r = r == -ENOENT ? 0 : r;
-        }
-        if (r < 0) {
-                unlink(to);
-                unlink(log_to);
-        }
-        return r;
+        return r < 0 ? r : lay_over(&kept, copy);
 }

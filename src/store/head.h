@@ -15,8 +15,5 @@
  */
 void head_keep(Database *db);
 
-/*
- * Of a database that cannot be opened, and is not open: copies it and its log to `to`, with the head that was kept.
- * -ENOENT: none was kept. Negative errno: nothing is left behind.
- */
-int head_restore(const char *database, const char *head, const char *to);
+/* Lays the head that was kept over a copy of the database. -ENOENT: none was kept; other negative errno. */
+int head_restore(const char *head, const char *copy);

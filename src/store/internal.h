@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
-#include "store/database.h"
+#include "store/scan.h"
 #include "store/store.h"
 
 /* A unit: statements with their values, one behind the other. */
@@ -89,14 +89,20 @@ void writer_stop(Store *store);
 /* Answers a query from the database; on the writer's thread. */
 void history_read(Store *store, Query *query);
 
+/* How far a start has told of what there is: the tables before that one, and of that one the rows up to a key. */
+typedef struct StoreTold {
+        Table table;
+        int64_t last;
+} StoreTold;
+
 /*
- * Writes all rows that can be read to a new database, and puts it in the place of the old one, which is set aside. Of
+ * Writes all rows that can be found to a new database, and puts it in the place of the old one, which is set aside. Of
  * a database that is not open they are read with the head that was kept of it, if there is one. *ret_n_rows is how
  * many there were, of all tables. Negative errno: nothing has changed, or (the handle is NULL) nothing is open.
  */
-int store_replace(Store *store, uint64_t *ret_n_rows, StoreReport *report);
+int store_replace(Store *store, StoreTold told, uint64_t *ret_n_rows, StoreReport *report);
 /* The same, and a sentence. */
-int store_rebuild(Store *store, StoreReport *report);
+int store_rebuild(Store *store, StoreTold told, StoreReport *report);
 /*
  * Behind STORE_DAMAGED in the name of what is set aside now: a time, and a number after it if there is such a file.
  * -ENOMEM, -EEXIST.

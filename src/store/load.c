@@ -253,7 +253,8 @@ static int mend_table(Load *load)
 
         load->checked = true;
         if (!database_is_whole(db))
-                return store_rebuild(load->store, load->report);
+                return store_rebuild(load->store, (StoreTold){ .table = load->table + 1, .last = INT64_MIN },
+                                     load->report);
         if (load->damaged.size > 0)
                 move_in_transaction(db, load->table, load->damaged.data, load->damaged.size / sizeof(sqlite3_int64));
         return 0;
@@ -281,7 +282,7 @@ static int load_table(Load *load)
                 return mend_table(load);
         /* The rest is read from what was saved, so that what was told of and what is there are the same. */
         load->checked = true;
-        r = store_rebuild(load->store, load->report);
+        r = store_rebuild(load->store, (StoreTold){ .table = load->table, .last = last }, load->report);
         if (r == 0)
                 r = table_scan(db, load->table, &last, load_row, load);
         return r == SCAN_E_TORN ? -EIO : r;
@@ -303,7 +304,9 @@ static int load_tables(Load *load)
         if (access(store->suspect_path, F_OK) < 0 && count_rows(&store->db, "run NOT INDEXED", &n_runs) == 0 &&
             count_rows(&store->db, "run", &n_indexed) == 0 && n_indexed == n_runs)
                 return 0;
-        return database_is_whole(&store->db) ? 0 : store_rebuild(store, load->report);
+        if (database_is_whole(&store->db))
+                return 0;
+        return store_rebuild(store, (StoreTold){ .table = TABLE_RUN, .last = INT64_MIN }, load->report);
 }
 
 int store_load(Store *store, const StoreLoader *loader, StoreReport *report)

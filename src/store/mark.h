@@ -12,15 +12,7 @@
 #include <stdint.h>
 
 #include "store/database.h"
-
-/* SQLite's file format, "WAL File Format". */
-#define LOG_HEADER 32
-#define LOG_FRAME_HEADER 24
-#define LOG_PAGE_SIZE_AT 8
-#define LOG_SALTS_AT 16 /* of the log's header; of a frame's header it is LOG_FRAME_SALTS_AT */
-#define LOG_SUM_AT 24
-#define LOG_FRAME_SALTS_AT 8
-#define LOG_FRAME_SUM_AT 16
+#include "store/format.h"
 
 typedef struct Mark {
         char name[8];
@@ -32,19 +24,6 @@ typedef struct Mark {
         uint8_t frame[LOG_FRAME_HEADER]; /* header of the last frame */
         uint32_t crc;          /* CRC32C of all before */
 } Mark;
-
-static inline uint32_t read_be32(const uint8_t *p)
-{
-        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static inline void write_be32(uint8_t *p, uint32_t x)
-{
-        p[0] = (uint8_t)(x >> 24);
-        p[1] = (uint8_t)(x >> 16);
-        p[2] = (uint8_t)(x >> 8);
-        p[3] = (uint8_t)x;
-}
 
 /* -ENOENT: there is none, or a damaged one. */
 int mark_read(const char *path, Mark *ret_mark);

@@ -132,7 +132,7 @@ static int open_database(Store *store, StoreReport *report)
         if (r == 0)
                 r = database_open(&store->db, store->path, store->mark_path, store->head_path, &schema);
         if (r == -EUCLEAN) {
-                r = store_replace(store, &n_rows, report);
+                r = store_replace(store, (StoreTold){ 0 }, &n_rows, report);
                 schema = n_rows > 0 ? database_schema : 0;
                 if (r == 0)
                         store_tell(report, "the database could not be read: it was set aside as %s, and %s",

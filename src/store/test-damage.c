@@ -395,7 +395,7 @@ static void a_lost_page_of_the_head_costs_no_row(void **state)
                 assert_false(f->report.created);
                 assert_non_null(strstr(f->report.sentence, "taken over"));
                 assert_int_equal(count_files(f, "state.db.damaged-"), 1);
-                assert_int_equal(count_files(f, "state.db.restored"), 0);
+                assert_int_equal(count_files(f, "state.db.copy"), 0);
                 assert_can_write(f);
                 loader = see_all(&seen);
                 reopen_and_load(f, &loader);
@@ -482,6 +482,69 @@ static void a_copy_of_the_head_that_is_damaged_is_none(void **state)
         assert_int_equal(f->report.n_tasks, 21);
 }
 
+/* Where a table begins: nothing behind it can be reached from there any more. */
+static void a_lost_root_of_a_table_costs_nothing_and_brings_back_nothing(void **state)
+{
+        static const char *const tables[] = { "task", "pending", "run" };
+
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++) {
+                StoreLoader loader;
+                char sql[128];
+                void *fixture;
+                Fixture *f;
+                Seen seen;
+                long root;
+
+                fixture_setup(&fixture);
+                f = fixture;
+                fill(f, 2000);
+                /* Pages that became half empty are joined, and one of two is free with all that it held. */
+                execute(f->path, "PRAGMA secure_delete = OFF;"
+                        "DELETE FROM task WHERE key BETWEEN 501 AND 1500 AND key % 4 = 0;"
+                        "DELETE FROM task WHERE key BETWEEN 501 AND 1500 AND key % 4 = 1;"
+                        "DELETE FROM task WHERE key BETWEEN 501 AND 1500 AND key % 4 = 2;"
+                        "DELETE FROM task WHERE key BETWEEN 501 AND 1500;"
+                        "DELETE FROM pending WHERE task NOT IN (SELECT id FROM task);");
+                assert_in_range(number(f->path, "PRAGMA freelist_count"), 10, 1000);
+                snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", tables[i]);
+                root = (long)number(f->path, sql) - 1;
+                wipe_pages(f, root, 1);
+                loader = see_all(&seen);
+                reopen_and_load(f, &loader);
+                assert_int_equal(seen.n_tasks, 1000);
+                assert_int_equal(seen.n_pending, 1000);
+                assert_false(was_seen(&seen, 1000));
+                assert_true(was_seen(&seen, 1999));
+                assert_non_null(strstr(f->report.sentence, "taken over"));
+                f->store = store_free(f->store);
+                assert_int_equal(number(f->path, "SELECT count(*) FROM run"), 2000);
+                fixture_teardown(&fixture);
+        }
+}
+
+static void several_lost_pages_cost_what_was_on_them(void **state)
+{
+        Fixture *f = *state;
+        StoreLoader loader;
+        size_t n_seen;
+        long n_pages;
+        Seen seen;
+
+        fill(f, 3000);
+        n_pages = (long)number(f->path, "PRAGMA page_count");
+        for (long part = 1; part <= 4; part++)
+                wipe_pages(f, n_pages * part / 5, 1);
+        loader = see_all(&seen);
+        reopen_and_load(f, &loader);
+        n_seen = seen.n_tasks;
+        assert_in_range(n_seen, 3000 - 4 * 60, 3000);
+        assert_can_write(f);
+        loader = see_all(&seen);
+        reopen_and_load(f, &loader);
+        assert_int_equal(seen.n_tasks, n_seen + 1);
+        assert_string_equal(f->report.sentence, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -499,6 +562,8 @@ int main(void)
                 TEST(damage_that_a_commit_meets_is_repaired_by_the_next_start),
                 TEST(a_damaged_text_of_the_schema_is_mended_and_costs_no_row),
                 cmocka_unit_test(a_lost_page_of_the_head_costs_no_row),
+                cmocka_unit_test(a_lost_root_of_a_table_costs_nothing_and_brings_back_nothing),
+                TEST(several_lost_pages_cost_what_was_on_them),
                 TEST(the_log_of_a_database_without_its_first_page_is_not_lost),
                 cmocka_unit_test(a_wrong_byte_in_the_header_costs_no_row),
                 TEST(a_copy_of_the_head_that_is_damaged_is_none),
