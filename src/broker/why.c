@@ -41,8 +41,8 @@ static void describe_trigger(const Trigger *trigger, char *buf, size_t size)
         /* The text of files and devices begins with a line of options. */
         if (trigger_is_files(trigger->kind) || trigger_is_of_devices(trigger->kind))
                 text += strcspn(text, "\n") + (strchr(text, '\n') != NULL);
-        /* The token of push messages is nobody's business. */
-        if (trigger->kind == TRIGGER_PUSH_NOTIFICATION)
+        /* The token of push messages is nobody's business; any notification goes without saying. */
+        if (trigger->kind == TRIGGER_PUSH_NOTIFICATION || strcmp(text, "*") == 0)
                 text = "";
         rest = strchr(text, '\n');
         if (trigger->period_usec > 0)

@@ -57,6 +57,9 @@ char *format_trigger(const bgt_record *trigger, char *buf, size_t size)
                 id = bgt_record_string(trigger, "listen");
         if (!id)
                 id = bgt_record_string(trigger, "action");
+        /* Any action. */
+        if (id && strcmp(id, "*") == 0)
+                id = NULL;
         if (period == 0)
                 period = bgt_record_uint(trigger, "freshness-minutes", 0) * USEC_PER_MINUTE;
         if (period > 0)
