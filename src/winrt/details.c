@@ -200,6 +200,9 @@ static STDMETHODIMP get_folder(void *self, IStorageFolder **ret_value)
 
 static STDMETHODIMP create_query(IStorageLibraryContentChangedTriggerDetails *self, DateTime last, void **ret_query)
 {
+        if (!ret_query)
+                return E_POINTER;
+        *ret_query = NULL;
         return E_NOTIMPL;
 }
 

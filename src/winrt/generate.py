@@ -170,7 +170,8 @@ def iids(known):
 
 
 def getters(known):
-    """Every method that does nothing but hand something out, by its slot: what the tests call with a bad pointer."""
+    """Every method that does nothing but hand something out, by its slot: what the tests call with a bad pointer. And
+    every IID."""
     print(LICENCE + '#pragma once\n\n' + MADE)
     print('static const struct {\n        const IID *iid;\n        const char *method;\n        int slot;')
     print('} getters[] = {')
@@ -179,6 +180,10 @@ def getters(known):
             hands_out = len(method.parameters) == 1 and '*' in method.parameters[0]
             if method in interface.methods and method.name.lower().startswith('get') and hands_out and slot > 5:
                 print(f'        {{ &IID_{interface.name}, "{interface.name}.{method.name}", {slot} }},')
+    print('};')
+    print('static const IID *const known_iids[] = {')
+    for name in known:
+        print(f'        &IID_{name},')
     print('};')
 
 

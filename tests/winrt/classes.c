@@ -253,12 +253,36 @@ static void check_weak_reference(IInspectable *object, IUnknown *unknown)
         IWeakReference_Release(weak);
 }
 
+static int is_among(const IID *iid, const IID *const *iids, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (memcmp(iid, iids[i], sizeof *iid) == 0)
+                        return 1;
+        return 0;
+}
+
+/* Of all interfaces that the header has, it answers for these and for what every object is. */
+static void check_no_others(IInspectable *object, const IID *const *iids, size_t n_iids)
+{
+        static const IID *const common[] = { &IID_IUnknown, &IID_IInspectable, &IID_IAgileObject,
+                                             &IID_IWeakReferenceSource };
+
+        for (size_t i = 0; i < sizeof known_iids / sizeof *known_iids; i++) {
+                int is_its = is_among(known_iids[i], iids, n_iids) || is_among(known_iids[i], common, 4);
+                void *found = &found;
+                HRESULT hr = IInspectable_QueryInterface(object, known_iids[i], &found);
+
+                CHECK(hr == (is_its ? S_OK : E_NOINTERFACE) && !found == !is_its);
+                if (found)
+                        IUnknown_Release((IUnknown *)found);
+        }
+}
+
 void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
 {
         IInspectable *object = of;
         IUnknown *unknown, *again;
         IID *found = NULL;
-        void *none = &none;
         TrustLevel trust = FullTrust;
         ULONG n = 0;
 
@@ -280,7 +304,7 @@ void check_interfaces(void *of, const IID *const *iids, size_t n_iids)
         CHECK_OK(IInspectable_QueryInterface(object, &IID_IAgileObject, (void **)&again));
         IUnknown_Release(again);
         check_weak_reference(object, unknown);
-        CHECK(IInspectable_QueryInterface(object, &IID_IClassFactory, &none) == E_NOINTERFACE && !none);
+        check_no_others(object, iids, n_iids);
         CHECK(IInspectable_QueryInterface(object, &IID_IUnknown, NULL) == E_POINTER);
         CHECK(IInspectable_GetIids(object, NULL, &found) == E_POINTER);
         CHECK(IInspectable_GetIids(object, &n, NULL) == E_POINTER);
@@ -340,6 +364,55 @@ static void factories_are_exact(void)
 
         check_interfaces(factory, iids, 2);
         check_class_name(factory, u"" BACKGROUND "TimeTrigger");
+}
+
+static void check_factory(const WCHAR *name)
+{
+        HSTRING_HEADER header;
+        IActivationFactory *factory = factory_of(string_of_name(name, &header), &IID_IActivationFactory);
+        IInspectable *made = (void *)&made;
+        const IID *pointers[IIDS_MAX];
+        IID *iids = NULL;
+        ULONG n = 0;
+        HRESULT hr;
+
+        row_of_table(name);
+        CHECK_OK(IActivationFactory_GetIids(factory, &n, &iids));
+        CHECK(n > 0 && n <= IIDS_MAX && memcmp(&iids[0], &IID_IActivationFactory, sizeof *iids) == 0);
+        for (ULONG i = 0; i < n; i++)
+                pointers[i] = &iids[i];
+        check_interfaces(factory, pointers, n);
+        check_class_name(factory, name);
+        CHECK(IActivationFactory_ActivateInstance(factory, NULL) == E_POINTER);
+        hr = IActivationFactory_ActivateInstance(factory, &made);
+        CHECK((hr == S_OK && made) || (hr == E_NOTIMPL && !made));
+        if (made) {
+                check_class_name(made, name);
+                IInspectable_Release(made);
+        }
+        CoTaskMemFree(iids);
+        IActivationFactory_Release(factory);
+}
+
+static void every_factory_is_exact(void)
+{
+        static const WCHAR *const more[] = {
+                u"" BACKGROUND "AlarmApplicationManager", u"" BACKGROUND "BackgroundExecutionManager",
+                u"" BACKGROUND "BackgroundTaskRegistration", u"" BACKGROUND "BackgroundWorkCost",
+                u"Windows.Foundation.Collections.ValueSet", u"Windows.Foundation.PropertyValue",
+                u"Windows.Networking.HostName", u"Windows.Networking.Sockets.DatagramSocket",
+                u"Windows.Networking.Sockets.SocketActivityContext",
+                u"Windows.Networking.Sockets.SocketActivityInformation", u"Windows.Networking.Sockets.StreamSocket",
+                u"Windows.Networking.Sockets.StreamSocketListener", u"Windows.Storage.ApplicationData",
+                u"Windows.Storage.StorageLibrary", u"Windows.Storage.Streams.Buffer",
+        };
+        const ClassRow *const tables[] = { refused, others };
+
+        for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+                for (const ClassRow *row = tables[i]; row->name; row++)
+                        check_factory(row->name);
+        for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+                check_factory(more[i]);
 }
 
 /* What works by the list, and cannot be registered through Windows' classes here; docs/winrt.md says why. */
@@ -514,6 +587,8 @@ const Row class_rows[] = {
           every_class_is_exact },
         { "IInspectable", "so has every trigger class that can only be made", every_refused_trigger_is_exact },
         { "IActivationFactory", "so have factories", factories_are_exact },
+        { "IActivationFactory", "and each of them is agile and makes an object of its class, or none",
+          every_factory_is_exact },
         { "ours", "methods of triggers that have no meaning here are E_NOTIMPL",
           methods_of_triggers_without_meaning_are_not_implemented },
         { "ours", "every trigger class is in the list of what works here, and the other way round",

@@ -225,6 +225,11 @@ static void change_music(void *trigger)
         tell_of("storage", TOLD_CONTENT, "Music/song");
 }
 
+static void ask_for_music(void *trigger)
+{
+        tell_of("query", TOLD_CONTENT, "Music/song");
+}
+
 static void the_folder_of_a_change_is_told(void)
 {
         static const IID *const iids[] = { &IID_IStorageLibraryContentChangedTriggerDetails };
@@ -243,6 +248,42 @@ static void the_folder_of_a_change_is_told(void)
         IStorageLibraryContentChangedTriggerDetails_Release(details);
         CHECK(IInspectable_Release(told) == 0);
         CHECK(IInspectable_Release(trigger) == 0);
+}
+
+static void what_asks_or_searches_is_not_there(void)
+{
+        IInspectable *trigger = new_event_trigger(STRING("query")), *told;
+        IStorageLibraryContentChangedTriggerDetails *details = NULL;
+        IStorageLibrary *library;
+        IStorageFolder *folder = NULL;
+        IStorageItem *item = NULL;
+        void *query_object = &details;
+
+        make_home();
+        library = library_of(KnownLibraryId_Music);
+        CHECK(IStorageLibrary_RequestAddFolderAsync(library) == E_NOTIMPL);
+        CHECK(IStorageLibrary_RequestRemoveFolderAsync(library) == E_NOTIMPL);
+        CHECK_OK(IStorageLibrary_get_SaveFolder(library, &folder));
+        CHECK(IStorageFolder_CreateFileAsync(folder) == E_NOTIMPL);
+        CHECK(IStorageFolder_GetFileAsync(folder) == E_NOTIMPL);
+        CHECK(IStorageFolder_GetItemsAsyncOverloadDefaultStartAndCount(folder) == E_NOTIMPL);
+        CHECK_OK(IStorageFolder_QueryInterface(folder, &IID_IStorageItem, (void **)&item));
+        CHECK(IStorageItem_RenameAsync(item) == E_NOTIMPL && IStorageItem_DeleteAsync(item) == E_NOTIMPL);
+        CHECK(IStorageItem_GetBasicPropertiesAsync(item) == E_NOTIMPL);
+        IStorageItem_Release(item);
+        IStorageFolder_Release(folder);
+        IStorageLibrary_Release(library);
+        told = see_details(trigger, ask_for_music);
+        CHECK(told);
+        CHECK_OK(IInspectable_QueryInterface(told, &IID_IStorageLibraryContentChangedTriggerDetails,
+                                             (void **)&details));
+        CHECK(IStorageLibraryContentChangedTriggerDetails_CreateModifiedSinceQuery(details, (DateTime){ 0 }, NULL) ==
+              E_POINTER);
+        CHECK(IStorageLibraryContentChangedTriggerDetails_CreateModifiedSinceQuery(
+                      details, (DateTime){ 0 }, &query_object) == E_NOTIMPL && !query_object);
+        IStorageLibraryContentChangedTriggerDetails_Release(details);
+        IInspectable_Release(told);
+        IInspectable_Release(trigger);
 }
 
 static void change_picture(void *trigger)
@@ -334,6 +375,8 @@ static void a_tracker_reads_changes_until_they_are_accepted(void)
 }
 
 const Row library_rows[] = {
+        { "ours", "what asks the user or searches files is E_NOTIMPL, and hands nothing out",
+          what_asks_or_searches_is_not_there },
         { "StorageLibrary.GetLibraryAsync", "libraries are the folders that the user has set, or the usual ones",
           libraries_are_the_folders_of_the_user },
         { "StorageLibrary.Folders", "the folders of a library are a vector to go through",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Runs every row on its stage, and prints TAP. conformance sockets: those that need a broker whose clock goes, which
- * is there, with the package of this process.
+ * Runs every row on its stage, and prints TAP. conformance sockets: those that need a broker whose clock goes;
+ * conformance quota: those that need one that takes a single task. It is there, with the package of this process.
  */
 
 #include "conformance.h"
@@ -162,19 +162,28 @@ static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
                             stranger_rows, socket_rows },
         [PLACE_CONFINED] = { confined_rows },
-        [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows },
+        [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows },
         [PLACE_SERVER] = { server_rows, activation_rows, trigger_rows, library_rows, object_rows, memory_rows },
 };
+
+static int run_of_name(const char *name)
+{
+        const Row *wanted = strcmp(name, "sockets") == 0 ? socket_run_rows :
+                strcmp(name, "quota") == 0 ? quota_rows : NULL;
+
+        if (!wanted)
+                return EXIT_FAILURE;
+        run_rows(wanted);
+        printf("1..%d\n", n_rows);
+        return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
 
 int main(int argc, char *argv[])
 {
         if (argc == 2 && strcmp(argv[1], "serve") == 0)
                 return serve();
-        if (argc == 2 && strcmp(argv[1], "sockets") == 0) {
-                run_rows(socket_run_rows);
-                printf("1..%d\n", n_rows);
-                return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        }
+        if (argc == 2)
+                return run_of_name(argv[1]);
         if (!stage_begin(argc, argv))
                 return EXIT_FAILURE;
         for (Place place = PLACE_NOWHERE; place < PLACE_MAX; place++) {

@@ -305,6 +305,24 @@ static void canceled_says_why_and_is_told_late_too(void)
         clear(&scene);
 }
 
+static void every_reason_is_told_as_it_is(void)
+{
+        for (int i = BackgroundTaskCancellationReason_Abort; i <= BackgroundTaskCancellationReason_EnergySaver; i++) {
+                Scene scene = set_scene();
+
+                takes_deferral = 1;
+                start();
+                reason = (BackgroundTaskCancellationReason)-1;
+                cancel_task("Scene", i);
+                CHECK(gate_wait(&told, 1) && reason == (BackgroundTaskCancellationReason)i);
+                CHECK_OK(IBackgroundTaskDeferral_Complete(deferral));
+                CHECK(gate_wait(&completed, 1));
+                IBackgroundTaskDeferral_Release(deferral);
+                IBackgroundTaskInstance_Release(kept);
+                clear(&scene);
+        }
+}
+
 static void handlers_that_were_removed_are_not_called(void)
 {
         EventRegistrationToken token;
@@ -467,6 +485,7 @@ const Row server_rows[] = {
         { "SUCCEEDED", "a run that says S_FALSE has completed", a_run_that_says_s_false_completes },
         { "IBackgroundTaskInstance.Canceled", "Canceled says why, also to a handler that is added late",
           canceled_says_why_and_is_told_late_too },
+        { "BackgroundTaskCancellationReason", "every reason is told as it is", every_reason_is_told_as_it_is },
         { "EventRegistrationToken", "handlers that were removed are not called",
           handlers_that_were_removed_are_not_called },
         { "CoResumeClassObjects", "suspended class objects serve again when they are resumed",
