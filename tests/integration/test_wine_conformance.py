@@ -1,21 +1,40 @@
 # SPDX-License-Identifier: MIT
 """The conformance rows of tests/winrt, built with MinGW, hold for programs of Windows too: those of a process without
-a package, of one whose package lacks runFullTrust, and of one with a package of its own."""
+a package, of one whose package lacks runFullTrust, of one with a package of its own, and of its servers, which the
+broker starts."""
 
+import contextlib
 import os
+import pathlib
+import socket
 import subprocess
 import threading
 import unittest
 
-from harness import TIMEOUT
+from harness import TIMEOUT, eventually, processes
 from wine import BUILD, LOADER, WineCase, require
 
 PROGRAM = os.environ['BGTASK_TEST_WINE_CONFORMANCE']
-CLASSES = ('6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A90', '6E3F0C52-5D0B-4A61-9C55-0B1F2E7D8A91')
-SERVER = '<com:ExeServer Executable="server.exe" Arguments="serve">' + ''.join(
-    f'<com:Class Id="{clsid}"/>' for clsid in CLASSES) + '</com:ExeServer>'
+CLASSES = ('6e3f0c52-5d0b-4a61-9c55-0b1f2e7d8a90', '6e3f0c52-5d0b-4a61-9c55-0b1f2e7d8a91')
+# Which nobody ever registers: it is what its server is started for.
+NEVER = '6e3f0c52-5d0b-4a61-9c55-0b1f2e7d8a92'
+SERVER = '<com:ExeServer Executable="server.exe" Arguments="{}">' + ''.join(
+    f'<com:Class Id="{clsid}"/>' for clsid in (*CLASSES, NEVER)) + '</com:ExeServer>'
+FULL_TRUST = '<uap3:Capability Name="userNotificationListener"/><rescap:Capability Name="runFullTrust"/>'
 ASKED = '# stage: '
 KNOWN = '# TO' 'DO '
+
+
+def as_windows(path):
+    return 'Z:' + path.replace('/', '\\')
+
+
+def make_home(home):
+    for folder in ('.config', 'Images', 'Music'):
+        (home / folder).mkdir(exist_ok=True)
+    (home / '.config/user-dirs.dirs').write_text(
+        '# of a desktop\nXDG_PICTURES_DIR="$HOME/Images"\nXDG_VIDEOS_DIR="nowhere"\n', encoding='utf-8')
+    (home / 'Images/picture').write_text('seen', encoding='utf-8')
 
 
 def setUpModule():
@@ -27,8 +46,20 @@ class Conformance(WineCase):
 
     def answer(self, family, what, name):
         """What the program asks of its stage: tests/winrt/stage-windows.c."""
+        home = self.broker.environment['HOME']
         if what == 'folder':
-            return 'Z:' + f'{self.broker.environment["XDG_DATA_HOME"]}/bgtask/{family}'.replace('/', '\\')
+            return as_windows(f'{self.broker.environment["XDG_DATA_HOME"]}/bgtask/{family}')
+        if what == 'at-home':
+            return as_windows(f'{home}/{name}')
+        if what == 'home':
+            make_home(pathlib.Path(home))
+            return 'done'
+        if what == 'power':
+            self.broker.condition('OnACPower', 'true' if name == 'on' else 'false')
+            return 'done'
+        if what == 'event':
+            self.raise_event(home, *name.split(' '))
+            return 'done'
         tasks = self.broker.tasks(family)
         if what == 'group-name':
             # As bgt_group_name() does.
@@ -39,35 +70,80 @@ class Conformance(WineCase):
             self.broker.call('Register', 'ss(sa{sv})asa{sv}s', family, task, ('ApplicationTrigger', {}), [],
                              {'group': ('s', group), 'group-name': ('s', title)}, 'fail')
             return 'done'
+        name, _, reason = name.partition(' ')
         task, = [row['task'] for row in tasks if row['name'] == name]
-        if what == 'unregister':
+        if what == 'ended':
+            return self.broker.history(task, family)[0]['text']
+        if what == 'cancel':
+            self.broker.call('Cancel', 'su', task, int(reason))
+        elif what == 'run':
+            self.broker.run(task)
+        elif what == 'unregister':
             self.broker.call('Unregister', 'sb', task, True)
         else:
             self.assertEqual(self.broker.bgtask(what, task).status, 0)
         return 'done'
 
+    def raise_event(self, home, event, kind, key, what):
+        what = bytes.fromhex(what)
+        if key == 'message':
+            told = ('ay', what)
+        else:
+            text = what.decode()
+            told = ('as', ['/other', f'{home}/{text}' if key == 'paths' else text])
+        details = {key: told}
+        if key == 'changes':
+            details['notifications'] = ('as', ['6', '4294967295'])
+        self.broker.call('Raise', 'sa{sv}', event,
+                         {'winrt.trigger': ('t', int(kind)), 'winrt.details': ('a{sv}', details)})
+
+    def judge(self, family, lines, answers):
+        """What a program says until it has said all; the rows that are not as they should be, with what it said."""
+        bad, said = [], []
+        for line in map(str.rstrip, lines):
+            if line.startswith(ASKED):
+                answers.write(self.answer(family, *line.removeprefix(ASKED).split(' ', 1)) + '\n')
+                answers.flush()
+            elif line.startswith('#'):
+                said.append(line)
+            elif line.startswith('1..'):
+                return bad
+            else:
+                # A row that is known not to hold has to fail.
+                if line.startswith('ok ') == (KNOWN in line):
+                    bad += [*said, line]
+                said.clear()
+        return [*bad, *said, 'it has ended before its end']
+
     def run_rows(self, place, capabilities=None):
         program, folder = self.copy(place, PROGRAM)
-        family = self.install_folder(folder, SERVER, capabilities) if capabilities is not None else None
-        bad, said = [], []
+        family = None
+        if capabilities is not None:
+            family = self.install_folder(folder, SERVER.format('serve'), capabilities)
         with subprocess.Popen([LOADER, program, place], env=self.broker.environment, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, encoding='utf-8') as process:
             hanging = threading.Timer(TIMEOUT, process.kill)
             hanging.start()
             self.addCleanup(hanging.cancel)
-            for line in map(str.rstrip, process.stdout):
-                if line.startswith(ASKED):
-                    process.stdin.write(self.answer(family, *line.removeprefix(ASKED).split(' ', 1)) + '\n')
-                    process.stdin.flush()
-                elif line.startswith('#'):
-                    said.append(line)
-                else:
-                    # A row that is known not to hold has to fail; the program's status says so.
-                    if not line.startswith(('ok ', '1..')) and KNOWN not in line:
-                        bad += [*said, line]
-                    said.clear()
+            self.assertEqual(self.judge(family, process.stdout, process.stdin), [])
             process.stdin.close()
-            self.assertEqual((process.wait(TIMEOUT), bad), (0, []))
+            self.assertEqual(process.wait(TIMEOUT), 0)
+
+    def serve_rows(self, place):
+        _, folder = self.copy(place, PROGRAM)
+        with contextlib.closing(socket.create_server(('127.0.0.1', 0))) as listener:
+            listener.settimeout(TIMEOUT)
+            family = self.install_folder(folder, SERVER.format(f'{place} {listener.getsockname()[1]}'), FULL_TRUST)
+            task = self.broker.call('Register', 'ss(sa{sv})asa{sv}s', family, 'Start', ('ApplicationTrigger', {}), [],
+                                    {'clsid': ('s', NEVER)}, 'fail')[0]
+            self.broker.run(task)
+            connection, _ = listener.accept()
+        connection.settimeout(TIMEOUT)
+        with connection, connection.makefile('rw', encoding='utf-8') as lines:
+            bad = self.judge(family, lines, lines)
+        self.broker.call('RemovePackage', 's', family)
+        eventually(lambda: not processes(f'BGTASK_PACKAGE={family}'))
+        self.assertEqual(bad, [])
 
     def test_rows_of_a_process_without_a_package_hold(self):
         self.run_rows('nowhere')
@@ -76,8 +152,13 @@ class Conformance(WineCase):
         self.run_rows('confined', '')
 
     def test_rows_of_a_package_hold(self):
-        self.run_rows('package', '<uap3:Capability Name="userNotificationListener"/>'
-                      '<rescap:Capability Name="runFullTrust"/>')
+        self.run_rows('package', FULL_TRUST)
+
+    def test_rows_of_a_server_hold(self):
+        self.serve_rows('server')
+
+    def test_rows_of_the_runs_of_a_server_hold(self):
+        self.serve_rows('runs')
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ typedef struct Row {
         const char *sentence;
         void (*check)(void);
         const char *todo; /* why it cannot hold yet: then it must fail */
+        const char *todo_of_windows; /* the same for programs of Windows */
 } Row;
 
 extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
@@ -56,6 +57,8 @@ void check_class_name(void *object, const WCHAR *expected);
 
 /* The factory or the statics of a class; fails the row. */
 void *factory_of(HSTRING class_name, const IID *iid);
+/* For an object of a row that has this interface alone, and is not counted. */
+HRESULT query_only(void *self, const IID *iid, const IID *own, void **ret_object);
 /* A builder with a TimeTrigger of so many minutes (0: none), the class of this test (if it is wanted) and a name. */
 IBackgroundTaskBuilder *new_builder(HSTRING name, UINT32 minutes, int with_class);
 /* Registers such a task. */
@@ -93,6 +96,8 @@ typedef enum Place {
         PLACE_CONFINED, /* of a package without the capability runFullTrust */
         PLACE_PACKAGE,  /* of the test's package, and no server yet */
         PLACE_SERVER,   /* of that package, and a server */
+        PLACE_RUNS,     /* the same, and what it serves with is another factory */
+        PLACE_COM,      /* the same, and what finds class objects is ours */
         PLACE_MAX
 } Place;
 
@@ -100,6 +105,8 @@ typedef enum Place {
 int stage_begin(int argc, char *argv[]);
 /* In this order. 1: the process is there; 0: rows of this place do not run here; -1: it could not get there. */
 int stage_enter(Place place);
+/* Why a row cannot hold here; NULL: it can. */
+const char *stage_todo(const Row *row);
 /* In the package's server: returns when it has served and nothing runs any more. */
 void stage_serve(void);
 void stage_end(void);
@@ -122,6 +129,9 @@ int is_group_named(const char *group, const char *name);
 /* Raises the event of this id as one that passes on what such a trigger tells: what has happened, or been changed. */
 typedef enum Told { TOLD_PUSH, TOLD_ACTION, TOLD_REASON, TOLD_CONTENT, TOLD_CHANGE, TOLD_DEVICE, TOLD_SHOWN } Told;
 void tell_of(const char *event, Told told, const char *what);
+/* As the details of such an event have it: the kind of the trigger, and where it tells. */
+int told_kind(Told told);
+const char *told_key(Told told);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);
 

@@ -7,6 +7,7 @@
 
 #include "conformance.h"
 
+#include <bgtask/terms.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,38 @@ void *factory_of(HSTRING class_name, const IID *iid)
         return factory;
 }
 
+HRESULT query_only(void *self, const IID *iid, const IID *own, void **ret_object)
+{
+        *ret_object = NULL;
+        if (memcmp(iid, own, sizeof *iid) != 0 && memcmp(iid, &IID_IUnknown, sizeof *iid) != 0)
+                return E_NOINTERFACE;
+        *ret_object = self;
+        return S_OK;
+}
+
+static const struct {
+        int kind;
+        const char *key;
+} told_kinds[] = {
+        [TOLD_PUSH] = { BGT_TRIGGER_PUSH_NOTIFICATION, "message" },
+        [TOLD_ACTION] = { BGT_TRIGGER_TOAST_ACTION, "actions" },
+        [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
+        [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
+        [TOLD_DEVICE] = { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, "nodes" },
+        [TOLD_SHOWN] = { BGT_TRIGGER_USER_NOTIFICATION_CHANGED, "changes" },
+        [TOLD_CHANGE] = { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, "paths" },
+};
+
+int told_kind(Told told)
+{
+        return told_kinds[told].kind;
+}
+
+const char *told_key(Told told)
+{
+        return told_kinds[told].key;
+}
+
 void gate_raise(Gate *gate)
 {
         pthread_mutex_lock(&gate->lock);
@@ -118,13 +151,13 @@ static int run_row(const Row *row)
 static void run_rows(const Row *rows)
 {
         for (const Row *row = rows; row->check; row++) {
+                const char *todo = row->todo ? row->todo : stage_todo(row);
                 int good = run_row(row);
 
                 n_rows++;
-                n_failed += !skipped && good == (row->todo != NULL);
+                n_failed += !skipped && good == (todo != NULL);
                 printf("%s %d - %s (%s)%s%s\n", good ? "ok" : "not ok", n_rows, row->sentence, row->source,
-                       skipped ? " # SKIP " : row->todo ? " # TO" "DO " : "",
-                       skipped ? skipped : row->todo ? row->todo : "");
+                       skipped ? " # SKIP " : todo ? " # TO" "DO " : "", skipped ? skipped : todo ? todo : "");
                 fflush(stdout);
         }
 }
@@ -163,7 +196,9 @@ static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
                             stranger_rows, socket_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows },
-        [PLACE_SERVER] = { server_rows, activation_rows, trigger_rows, library_rows, object_rows, memory_rows },
+        [PLACE_SERVER] = { server_rows, trigger_rows, library_rows },
+        [PLACE_RUNS] = { activation_rows },
+        [PLACE_COM] = { object_rows, memory_rows },
 };
 
 static int run_of_name(const char *name)

@@ -42,6 +42,11 @@ int stage_enter(Place place)
         return 1;
 }
 
+const char *stage_todo(const Row *row)
+{
+        return NULL;
+}
+
 void stage_serve(void)
 {
         (void)bgt_server_wait(NULL, BGT_WAIT_IDLE, 100);
@@ -176,18 +181,6 @@ int is_at_home(HSTRING path, const char *name)
 /* There is no desktop here, and this broker watches no files. */
 void tell_of(const char *event, Told told, const char *what)
 {
-        static const struct {
-                int kind;
-                const char *list;
-        } kinds[] = {
-                [TOLD_PUSH] = { BGT_TRIGGER_PUSH_NOTIFICATION, "message" },
-                [TOLD_ACTION] = { BGT_TRIGGER_TOAST_ACTION, "actions" },
-                [TOLD_REASON] = { BGT_TRIGGER_TOAST_HISTORY_CHANGED, "reasons" },
-                [TOLD_CONTENT] = { BGT_TRIGGER_STORAGE_CONTENT_CHANGED, "paths" },
-                [TOLD_DEVICE] = { BGT_TRIGGER_DEVICE_CONNECTION_CHANGE, "nodes" },
-                [TOLD_SHOWN] = { BGT_TRIGGER_USER_NOTIFICATION_CHANGED, "changes" },
-                [TOLD_CHANGE] = { BGT_TRIGGER_STORAGE_CHANGE_TRACKER, "paths" },
-        };
         bgt_record *details = bgt_record_new(), *record = bgt_record_new();
         char path[4096];
 
@@ -195,12 +188,12 @@ void tell_of(const char *event, Told told, const char *what)
         if (told == TOLD_CONTENT || told == TOLD_CHANGE)
                 what = path;
         if (told == TOLD_PUSH)
-                CHECK(bgt_record_set_bytes(record, kinds[told].list, what, strlen(what)) == 0);
+                CHECK(bgt_record_set_bytes(record, told_key(told), what, strlen(what)) == 0);
         else
-                CHECK(bgt_record_set_strings(record, kinds[told].list, (const char *[]){ "/other", what }, 2) == 0);
+                CHECK(bgt_record_set_strings(record, told_key(told), (const char *[]){ "/other", what }, 2) == 0);
         if (told == TOLD_SHOWN)
                 CHECK(bgt_record_set_strings(record, "notifications", (const char *[]){ "6", "4294967295" }, 2) == 0);
-        CHECK(bgt_record_set_uint(details, "winrt.trigger", (uint64_t)kinds[told].kind) == 0);
+        CHECK(bgt_record_set_uint(details, "winrt.trigger", (uint64_t)told_kind(told)) == 0);
         CHECK(bgt_record_set_record(details, "winrt.details", record) == 0);
         CHECK(bgt_raise(NULL, event, details, NULL) == 0);
         bgt_record_unref(details);
