@@ -14,10 +14,13 @@
 
 #include "wine/watch.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wine/scm.h"
@@ -28,8 +31,10 @@
 #define SOON_MSEC 1
 #define LATER_MSEC 20
 #define SOON_COUNT 500
-/* In so many of the first tries one narrows what its cookie can be. */
+/* Each of the first tries narrows what its cookie can be; later, one of so many. */
 #define NARROW_COUNT 8
+/* How often it is looked for in a program that does not listen yet, as far as one can see. */
+#define DEAF_COUNT 20
 /* How long somebody may take to answer until it is told. */
 #define SILENT_MSEC 3000
 /* How long a thread that is no longer needed has to end by itself. */
@@ -48,7 +53,7 @@ typedef struct Watch {
         unsigned long unix_pid;
         DWORD windows_pid;   /* 0: not known yet */
         HRESULT failure;     /* what was told last */
-        HANDLE gone;         /* an event */
+        int gone_fd;         /* an event; Wine's own would keep wineserver busy each time that one waits for it */
         BOOL is_gone;
         HANDLE ending;       /* a thread; NULL: nobody has asked for it */
         const Class *asked;  /* for this class, and there is no answer yet */
@@ -242,9 +247,25 @@ static HRESULT look_for(Watch *watch, Class *class)
         return hr;
 }
 
-static BOOL is_gone_within(const Watch *watch, DWORD msec)
+/* msec -1: for ever. */
+static BOOL is_gone_within(const Watch *watch, int msec)
 {
-        return WaitForSingleObject(watch->gone, msec) == WAIT_OBJECT_0;
+        struct pollfd event = { .fd = watch->gone_fd, .events = POLLIN };
+
+        return poll(&event, 1, msec) > 0;
+}
+
+/*
+ * Whoever has registered a class object has a thread that listens for calls. While a program has only one thread, Wine
+ * need not be asked, whose answers would be work for what the program itself waits for.
+ */
+static BOOL may_listen(const Watch *watch)
+{
+        struct stat threads;
+        char path[64];
+
+        snprintf(path, sizeof path, "/proc/%lu/task", watch->unix_pid);
+        return stat(path, &threads) < 0 || threads.st_nlink > 3;
 }
 
 /* The same; what is not there yet will have a cookie above the last of all, if that is to be asked for. */
@@ -263,11 +284,17 @@ static HRESULT look_again(Watch *watch, Class *class, BOOL narrow)
 static void search(Watch *watch)
 {
         size_t n_left = watch->n_classes;
-        DWORD pause = 0;
+        unsigned n_tries = 0;
+        int pause = 0;
 
         for (unsigned n = 0; n_left > 0 && !is_gone_within(watch, pause); n++) {
-                BOOL later = n >= SOON_COUNT, narrow = later || n % NARROW_COUNT == 0;
+                BOOL later = n >= SOON_COUNT, narrow;
 
+                pause = later ? LATER_MSEC : SOON_MSEC;
+                if (!later && n % DEAF_COUNT != 0 && !may_listen(watch))
+                        continue;
+                narrow = later || n_tries < 2 * NARROW_COUNT || n_tries % NARROW_COUNT == 0;
+                n_tries++;
                 for (size_t i = 0; i < watch->n_classes; i++) {
                         HRESULT hr;
 
@@ -277,9 +304,9 @@ static void search(Watch *watch)
                         if (hr == S_OK)
                                 n_left--;
                         /* Each try makes an object in somebody's process. */
-                        later = later || hr == S_FALSE;
+                        if (hr == S_FALSE)
+                                pause = LATER_MSEC;
                 }
-                pause = later ? LATER_MSEC : SOON_MSEC;
         }
 }
 
@@ -299,8 +326,8 @@ static void watch_free(Watch *watch)
                         TerminateThread(watch->ending, 0);
                 CloseHandle(watch->ending);
         }
-        if (watch->gone)
-                CloseHandle(watch->gone);
+        if (watch->gone_fd >= 0)
+                close(watch->gone_fd);
         free(watch);
 }
 
@@ -310,7 +337,7 @@ static DWORD WINAPI search_main(void *userdata)
 
         CoInitializeEx(NULL, COINIT_MULTITHREADED);
         search(watch);
-        (void)is_gone_within(watch, INFINITE);
+        (void)is_gone_within(watch, -1);
         clean_up(watch);
         EnterCriticalSection(&lock);
         unlink_watch(watch);
@@ -340,9 +367,9 @@ void watch_new(char *words)
         if (!watch)
                 return;
         parse(watch, words);
-        watch->gone = CreateEventW(NULL, TRUE, FALSE, NULL);
+        watch->gone_fd = eventfd(0, EFD_CLOEXEC);
         EnterCriticalSection(&lock);
-        if (watch->gone)
+        if (watch->gone_fd >= 0)
                 thread = CreateThread(NULL, 0, search_main, watch, 0, NULL);
         if (thread) {
                 watch->next = watches;
@@ -413,7 +440,7 @@ void watch_gone(const char *id)
         watch = find(id);
         if (watch) {
                 watch->is_gone = TRUE;
-                SetEvent(watch->gone);
+                (void)eventfd_write(watch->gone_fd, 1);
         }
         LeaveCriticalSection(&lock);
 }

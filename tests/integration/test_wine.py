@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Programs of Windows, built with MinGW, register their tasks and serve them under Wine."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -64,6 +65,17 @@ class ServerCase(WineCase):
         done = subprocess.run([LOADER, self.program, *args], env=self.broker.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, encoding='utf-8', timeout=TIMEOUT, check=False)
         return done.stdout + done.stderr
+
+    @contextlib.contextmanager
+    def stranger(self, clsid):
+        """The program, started by somebody else, as a server of this class."""
+        with subprocess.Popen([LOADER, self.program, 'serve', clsid], env=self.broker.environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding='utf-8') as stranger:
+            try:
+                self.assertEqual(stranger.stdout.readline(), 'serves\n')
+                yield stranger
+            finally:
+                stranger.kill()
 
     def register(self, *names):
         """As the program itself does it; the ids of the tasks."""
@@ -175,15 +187,10 @@ class Serving(ServerCase):
     def test_a_program_of_the_same_class_that_hangs_is_named_in_the_log(self):
         self.install()
         complete, = self.register('complete')
-        with subprocess.Popen([LOADER, self.program, 'serve', self.clsid], env=self.broker.environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding='utf-8') as stranger:
-            try:
-                self.assertEqual(stranger.stdout.readline(), 'serves\n')
-                stranger.send_signal(signal.SIGSTOP)
-                run = self.broker.run(complete)
-                eventually(lambda: f'does not answer: {self.clsid}' in self.broker.errors())
-            finally:
-                stranger.kill()
+        with self.stranger(self.clsid) as stranger:
+            stranger.send_signal(signal.SIGSTOP)
+            run = self.broker.run(complete)
+            eventually(lambda: f'does not answer: {self.clsid}' in self.broker.errors())
         # With its end the broker's own server is found.
         self.assertEqual(self.broker.ended(run)['outcome'], 'completed')
 
@@ -195,6 +202,22 @@ class Serving(ServerCase):
             kill(pid)
             self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')
             self.assert_outcome('completed', complete)
+
+    def test_a_server_that_is_killed_takes_nothing_of_other_programs_with_it(self):
+        self.install()
+        wait, complete = self.register('wait', 'complete')
+        with contextlib.ExitStack() as strangers:
+            strangers.enter_context(self.stranger(CLSID_2))
+            run, pid = self.begin(wait)
+            strangers.enter_context(self.stranger(CLSID_3))
+            kill(pid)
+            self.assertEqual(self.broker.ended(run)['outcome'], 'abandoned')
+            # The next server is there only when nothing of the last one is.
+            self.assert_outcome('completed', complete)
+            for clsid in (CLSID_2, CLSID_3):
+                self.assertEqual(self.wine('find', clsid), '00000000\n')
+        for clsid in (CLSID_2, CLSID_3):
+            self.assertNotEqual(self.wine('find', clsid), '00000000\n')
 
     def test_many_runs_of_one_server_leave_nothing_in_it_or_in_its_host(self):
         self.install()

@@ -13,7 +13,7 @@
  *
  * Arguments, a CLSID behind the first: register CLSID NAME... with an ApplicationTrigger; serve (in the apartment of
  * many threads); sta (in one of a single thread, which pumps messages); once (as serve, and leaves with the object of
- * its first run).
+ * its first run); find (says what Wine answers to whoever asks for the class).
  */
 #define COBJMACROS
 #include <bgtask/winrt.h>
@@ -336,6 +336,17 @@ static HRESULT parse_clsid(const char *text)
         return CLSIDFromString(wide, &clsid);
 }
 
+/* Of another process. */
+static HRESULT find(void)
+{
+        IClassFactory *found = NULL;
+        HRESULT hr = CoGetClassObject(&clsid, CLSCTX_LOCAL_SERVER, NULL, &IID_IClassFactory, (void **)&found);
+
+        if (SUCCEEDED(hr))
+                IClassFactory_Release(found);
+        return hr;
+}
+
 int main(int argc, char *argv[])
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -350,6 +361,12 @@ int main(int argc, char *argv[])
         if (strcmp(what, "register") == 0) {
                 for (int i = 3; i < argc && SUCCEEDED(hr); i++)
                         hr = register_task(argv[i]);
+                printf("%08x\n", (unsigned)hr);
+                return FAILED(hr);
+        }
+        if (strcmp(what, "find") == 0) {
+                if (SUCCEEDED(hr))
+                        hr = find();
                 printf("%08x\n", (unsigned)hr);
                 return FAILED(hr);
         }
