@@ -123,6 +123,54 @@ static BOOL is_alive(DWORD windows_pid, DWORD msec)
         return alive;
 }
 
+/* Nobody had registered the class when this was the last cookie. Kept as long as the host lives: classes are few. */
+typedef struct Absence {
+        struct Absence *next;
+        GUID clsid;
+        unsigned cookie;
+} Absence;
+
+static Absence *absences;
+
+/* With the lock held. */
+static Absence *find_absence(const GUID *clsid)
+{
+        Absence *absence = absences;
+
+        while (absence && !IsEqualGUID(&absence->clsid, clsid))
+                absence = absence->next;
+        return absence;
+}
+
+static void remember_absence(const GUID *clsid, unsigned cookie)
+{
+        Absence *absence;
+
+        EnterCriticalSection(&lock);
+        absence = find_absence(clsid);
+        if (!absence && (absence = calloc(1, sizeof *absence))) {
+                absence->clsid = *clsid;
+                absence->next = absences;
+                absences = absence;
+        }
+        if (absence)
+                absence->cookie = cookie;
+        LeaveCriticalSection(&lock);
+}
+
+/* 0: it is not known. */
+static unsigned last_absence(const GUID *clsid)
+{
+        const Absence *absence;
+        unsigned cookie;
+
+        EnterCriticalSection(&lock);
+        absence = find_absence(clsid);
+        cookie = absence ? absence->cookie : 0;
+        LeaveCriticalSection(&lock);
+        return cookie;
+}
+
 /* Whether this may be the class object of a server that lives. */
 static BOOL is_used(unsigned cookie)
 {
@@ -164,17 +212,23 @@ static void clean_up(const Watch *watch)
         }
 }
 
-/* The class object that rpcss gives is that of a process that does not answer: if that is dead, it is taken away. */
+/*
+ * The class object that rpcss gives is that of a process that does not answer: if that is dead, it is taken away, and
+ * as little as possible of what others have registered since nobody had this class.
+ */
 static void bury(const GUID *clsid)
 {
+        unsigned last, before = last_absence(clsid);
         DWORD owner = scm_owner(clsid);
-        unsigned last;
 
         if (owner == 0 || is_alive(owner, 0))
                 return;
         last = scm_last_cookie();
-        take_away(clsid, owner, 0, last, TRUE);
-        take_away(clsid, owner, 0, last, FALSE);
+        /* An rpcss that was started anew counts anew. */
+        if (before > last)
+                before = 0;
+        take_away(clsid, owner, before, last, TRUE);
+        take_away(clsid, owner, before, last, FALSE);
 }
 
 /* The server has gone, or is just going: what another one that is on its way out answers as well. */
@@ -274,9 +328,11 @@ static HRESULT look_again(Watch *watch, Class *class, BOOL narrow)
         unsigned before = narrow ? scm_last_cookie() : 0;
         HRESULT hr = look_for(watch, class);
 
+        if (hr != REGDB_E_CLASSNOTREG || !narrow)
+                return hr;
+        remember_absence(&class->clsid, before);
         EnterCriticalSection(&lock);
-        if (hr == REGDB_E_CLASSNOTREG && narrow)
-                class->before = before;
+        class->before = before;
         LeaveCriticalSection(&lock);
         return hr;
 }
