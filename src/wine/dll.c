@@ -14,6 +14,7 @@
 
 #include <activation.h>
 
+#include "wine/agile.h"
 #include "wine/bridge.h"
 #include "wine/registry.h"
 
@@ -116,6 +117,7 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
                            &pinned);
         bridge.program = find_program();
         bridge_init(&bridge);
+        agile_provide();
         return TRUE;
 }
 

@@ -15,6 +15,7 @@
 #include <objbase.h>
 #include <unistd.h>
 
+#include "wine/agile.h"
 #include "wine/background.h"
 #include "wine/bridge.h"
 
@@ -25,22 +26,6 @@ typedef struct Factory {
         DWORD factory;
         LONG first; /* 0: it is used */
 } Factory;
-
-/* The process's table, through which what belongs to an apartment is called from any thread. */
-static IGlobalInterfaceTable *table(void)
-{
-        static IGlobalInterfaceTable *the_table;
-        IGlobalInterfaceTable *made = NULL;
-
-        if (the_table)
-                return the_table;
-        if (FAILED(CoCreateInstance(&CLSID_StdGlobalInterfaceTable, NULL, CLSCTX_INPROC_SERVER,
-                                    &IID_IGlobalInterfaceTable, (void **)&made)))
-                return NULL;
-        if (InterlockedCompareExchangePointer((void **)&the_table, made, NULL))
-                IGlobalInterfaceTable_Release(made);
-        return the_table;
-}
 
 static HRESULT WINAPI factory_query_interface(IClassFactory *self, REFIID iid, void **ret)
 {
@@ -65,9 +50,9 @@ static ULONG WINAPI factory_release(IClassFactory *self)
         if (n > 0)
                 return (ULONG)n;
         if (factory->factory)
-                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(table(), factory->factory);
+                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(agile_table(), factory->factory);
         if (factory->first)
-                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(table(), (DWORD)factory->first);
+                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(agile_table(), (DWORD)factory->first);
         HeapFree(GetProcessHeap(), 0, factory);
         return 0;
 }
@@ -81,11 +66,11 @@ static HRESULT WINAPI factory_create_instance(IClassFactory *self, IUnknown *out
 
         *ret = NULL;
         if (first) {
-                hr = IGlobalInterfaceTable_GetInterfaceFromGlobal(table(), (DWORD)first, iid, ret);
-                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(table(), (DWORD)first);
+                hr = IGlobalInterfaceTable_GetInterfaceFromGlobal(agile_table(), (DWORD)first, iid, ret);
+                IGlobalInterfaceTable_RevokeInterfaceFromGlobal(agile_table(), (DWORD)first);
                 return hr;
         }
-        hr = IGlobalInterfaceTable_GetInterfaceFromGlobal(table(), factory->factory, &IID_IClassFactory,
+        hr = IGlobalInterfaceTable_GetInterfaceFromGlobal(agile_table(), factory->factory, &IID_IClassFactory,
                                                           (void **)&real);
         if (FAILED(hr))
                 return hr;
@@ -109,16 +94,16 @@ static HRESULT factory_new(IClassFactory *real, IBackgroundTask *first, IClassFa
         DWORD cookie = 0;
         HRESULT hr;
 
-        if (!factory || !table()) {
+        if (!factory || !agile_table()) {
                 HeapFree(GetProcessHeap(), 0, factory);
                 return E_OUTOFMEMORY;
         }
         factory->face.lpVtbl = (IClassFactoryVtbl *)&factory_vtable;
         factory->n_ref = 1;
-        hr = IGlobalInterfaceTable_RegisterInterfaceInGlobal(table(), (IUnknown *)real, &IID_IClassFactory,
+        hr = IGlobalInterfaceTable_RegisterInterfaceInGlobal(agile_table(), (IUnknown *)real, &IID_IClassFactory,
                                                              &factory->factory);
         if (SUCCEEDED(hr))
-                hr = IGlobalInterfaceTable_RegisterInterfaceInGlobal(table(), (IUnknown *)first,
+                hr = IGlobalInterfaceTable_RegisterInterfaceInGlobal(agile_table(), (IUnknown *)first,
                                                                      &IID_IBackgroundTask, &cookie);
         factory->first = (LONG)cookie;
         if (SUCCEEDED(hr))

@@ -8,6 +8,7 @@
 //   objects and delegates are agile: they answer for IAgileObject, and for IMarshal with the free-threaded marshaler
 //   a collection is iterated through IIterable, which it is asked for
 //   a delegate is an object and a method of it
+//   an object that another thread needs is kept as an agile reference
 //
 // Arguments: register NAME..., which registers those that AllTasks does not have; serve. A run whose task is called
 // "count" counts to 3 and completes its deferral on another thread, "wait" is completed by its Canceled, "throw" throws.
@@ -23,6 +24,8 @@
 
 #define IMPORT(result) extern "C" __declspec(dllimport) result __stdcall
 IMPORT(HRESULT) CoCreateFreeThreadedMarshaler(IUnknown *outer, IUnknown **ret_marshaler);
+IMPORT(void *) GetModuleHandleW(const WCHAR *name);
+IMPORT(void *) GetProcAddress(void *module, const char *name);
 IMPORT(void *) CreateEventW(void *attributes, BOOL manual, BOOL state, const WCHAR *name);
 IMPORT(BOOL) SetEvent(void *event);
 IMPORT(DWORD) WaitForSingleObject(void *handle, DWORD msec);
@@ -39,6 +42,10 @@ struct IMarshal : public IUnknown {
         virtual HRESULT UnmarshalInterface(void *stream, REFIID iid, void **ret_object) = 0;
         virtual HRESULT ReleaseMarshalData(void *stream) = 0;
         virtual HRESULT DisconnectObject(DWORD reserved) = 0;
+};
+
+struct IAgileReference : public IUnknown {
+        virtual HRESULT Resolve(REFIID iid, void **ret_object) = 0;
 };
 
 namespace {
@@ -71,6 +78,7 @@ HAS_IID(IBackgroundTask);
 HAS_IID(IBackgroundTaskBuilder);
 HAS_IID(IBackgroundTaskBuilder5);
 HAS_IID(IBackgroundTaskCanceledEventHandler);
+HAS_IID(IBackgroundTaskInstance);
 HAS_IID(IBackgroundTaskRegistrationStatics);
 HAS_IID(IBackgroundTrigger);
 HAS_IID(IBackgroundCondition);
@@ -332,6 +340,26 @@ private:
         Method method;
 };
 
+// What leads from any apartment to an object of one. Its function is not imported, but looked for.
+template <typename Interface> Ref<IAgileReference> make_agile(Interface *object)
+{
+        typedef HRESULT(__stdcall * Function)(int options, REFIID iid, IUnknown *object, IAgileReference **ret);
+        auto function = reinterpret_cast<Function>(GetProcAddress(GetModuleHandleW(u"combase.dll"),
+                                                                  "RoGetAgileReference"));
+        Ref<IAgileReference> reference;
+
+        check(function(0, IidOf<Interface>::get(), object, reference.put()));
+        return reference;
+}
+
+template <typename Interface> Ref<Interface> resolve(const Ref<IAgileReference> &reference)
+{
+        Ref<Interface> object;
+
+        check(reference->Resolve(IidOf<Interface>::get(), reinterpret_cast<void **>(object.put())));
+        return object;
+}
+
 std::string narrow(HSTRING string)
 {
         UINT32 length = 0;
@@ -398,8 +426,7 @@ private:
                 check(instance->put_Progress(1));
                 if (name == "count") {
                         AddRef();
-                        kept = instance;
-                        kept->AddRef();
+                        kept = make_agile(instance);
                         CreateThread(nullptr, 0, count, this, 0, nullptr);
                 }
         }
@@ -416,15 +443,15 @@ private:
                 auto *self = static_cast<Task *>(userdata);
 
                 for (UINT32 i = 2; i <= 3; i++)
-                        check(self->kept->put_Progress(i));
-                self->kept->Release();
+                        check(resolve<IBackgroundTaskInstance>(self->kept)->put_Progress(i));
+                self->kept = {};
                 check(self->deferral->Complete());
                 self->Release();
                 return 0;
         }
 
         Ref<IBackgroundTaskDeferral> deferral;
-        IBackgroundTaskInstance *kept = nullptr;
+        Ref<IAgileReference> kept;
 };
 
 class Factory final : public Object<IClassFactory> {
