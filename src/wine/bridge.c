@@ -27,6 +27,7 @@ void bridge_init(const Bridge *given)
         /* A program of Windows counts its objects, and leaves with the last. */
         instance_tells_first = true;
         object_query_other = query_marshaler;
+        object_make_thread = bridge->start_thread;
 }
 
 HRESULT platform_path(const char *path, HSTRING *ret)

@@ -16,11 +16,12 @@
 
 struct Acceptor {
         atomic_uint n_ref; /* the listener and the thread */
-        atomic_bool is_stopped;
+        atomic_bool is_stopped, is_over;
         Socket *listener;
-        pthread_t thread;
-        int fd;   /* the socket, as a descriptor of its own */
-        int stop; /* an eventfd */
+        pthread_t thread; /* set by itself, under the lock */
+        int fd;           /* the socket, as a descriptor of its own */
+        int stop;         /* an eventfd */
+        int over;         /* an eventfd, once the thread looks at the listener no more */
 };
 
 typedef struct Received {
@@ -61,6 +62,8 @@ static void acceptor_unref(Acceptor *acceptor)
                 (void)close(acceptor->fd);
         if (acceptor->stop >= 0)
                 (void)close(acceptor->stop);
+        if (acceptor->over >= 0)
+                (void)close(acceptor->over);
         free(acceptor);
 }
 
@@ -114,6 +117,9 @@ static void *accept_all(void *of)
 {
         Acceptor *acceptor = of;
 
+        pthread_mutex_lock(&acceptor->listener->lock);
+        acceptor->thread = pthread_self();
+        pthread_mutex_unlock(&acceptor->listener->lock);
         while (!atomic_load(&acceptor->is_stopped)) {
                 struct pollfd fds[] = { { .fd = acceptor->fd, .events = POLLIN },
                                         { .fd = acceptor->stop, .events = POLLIN } };
@@ -128,6 +134,8 @@ static void *accept_all(void *of)
                         tell(listener, fd);
                 object_unref(&listener->object);
         }
+        atomic_store(&acceptor->is_over, true);
+        (void)eventfd_write(acceptor->over, 1);
         acceptor_unref(acceptor);
         return NULL;
 }
@@ -143,8 +151,9 @@ static HRESULT start(Socket *listener)
         acceptor->listener = listener;
         acceptor->fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 3);
         acceptor->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (acceptor->fd < 0 || acceptor->stop < 0 ||
-            pthread_create(&acceptor->thread, NULL, accept_all, acceptor) != 0) {
+        acceptor->over = eventfd(0, EFD_CLOEXEC);
+        if (acceptor->fd < 0 || acceptor->stop < 0 || acceptor->over < 0 ||
+            object_start_thread(accept_all, acceptor) < 0) {
                 atomic_store(&acceptor->n_ref, 1);
                 acceptor_unref(acceptor);
                 return E_OUTOFMEMORY;
@@ -185,9 +194,7 @@ void acceptor_stop(Socket *listener)
         pthread_mutex_unlock(&listener->lock);
         if (!acceptor)
                 return;
-        if (is_own)
-                (void)pthread_detach(acceptor->thread);
-        else
-                (void)pthread_join(acceptor->thread, NULL);
+        while (!is_own && !atomic_load(&acceptor->is_over))
+                (void)eventfd_read(acceptor->over, &(eventfd_t){ 0 });
         acceptor_unref(acceptor);
 }

@@ -5,6 +5,20 @@
 #include <string.h>
 
 HRESULT (*object_query_other)(Object *object, const IID *iid, void **ret_object);
+int (*object_make_thread)(void *(*main)(void *), void *userdata);
+
+int object_start_thread(void *(*main)(void *), void *userdata)
+{
+        pthread_t thread;
+        int r;
+
+        if (object_make_thread)
+                return object_make_thread(main, userdata);
+        r = pthread_create(&thread, NULL, main, userdata);
+        if (r == 0)
+                r = pthread_detach(thread);
+        return -r;
+}
 
 bool iid_equal(const IID *a, const IID *b)
 {

@@ -75,6 +75,13 @@ Object *object_of_class(void *unknown, const Class *class_);
  */
 extern HRESULT (*object_query_other)(Object *object, const IID *iid, void **ret_object);
 
+/*
+ * A thread that may call what belongs to the program, which nobody joins: it runs main(userdata). 0, or a negative
+ * errno. Where only threads of a certain make may, object_make_thread is set, and does the same.
+ */
+int object_start_thread(void *(*main)(void *), void *userdata);
+extern int (*object_make_thread)(void *(*main)(void *), void *userdata);
+
 /* The first slots of every vtable. */
 STDMETHODIMP object_query_interface(void *self, const IID *iid, void **ret_object);
 STDMETHODIMP_(ULONG) object_add_ref(void *self);

@@ -99,8 +99,9 @@ class Conformance(WineCase):
 
     def judge(self, family, lines, answers):
         """What a program says until it has said all; the rows that are not as they should be, with what it said."""
-        bad, said = [], []
+        bad, said, last = [], [], ''
         for line in map(str.rstrip, lines):
+            last = line
             if line.startswith(ASKED):
                 answers.write(self.answer(family, *line.removeprefix(ASKED).split(' ', 1)) + '\n')
                 answers.flush()
@@ -113,7 +114,7 @@ class Conformance(WineCase):
                 if line.startswith('ok ') == (KNOWN in line):
                     bad += [*said, line]
                 said.clear()
-        return [*bad, *said, 'it has ended before its end']
+        return [*bad, *said, f'it has ended before its end, after {last}']
 
     def run_rows(self, place, capabilities=None):
         program, folder = self.copy(place, PROGRAM)
