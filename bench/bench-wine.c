@@ -9,11 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,6 +22,7 @@
 #include "bench.h"
 #include "broker.h"
 
+#define PRIORITY_OF_SERVERS 10
 #define CLSID_WARM "5d0a3b7e-9c0f-4a58-8f6e-0b1f5c7d2e51"
 #define CLSID_COLD "5d0a3b7e-9c0f-4a58-8f6e-0b1f5c7d2e52"
 /* Those that Wine starts itself: where it does, nobody else may. */
@@ -49,9 +50,25 @@ static const char manifest[] =
         "  <Capabilities><rescap:Capability Name=\"runFullTrust\"/></Capabilities>\n"
         "</Package>\n";
 
-/* A program to its end; its output, which lives until the next call. */
-static const char *run(char *const argv[])
+/* What the broker does to a server, as soon as it is there. */
+static void lower(pid_t pid)
 {
+        char path[64];
+        FILE *f;
+
+        (void)setpriority(PRIO_PROCESS, (id_t)pid, PRIORITY_OF_SERVERS);
+        snprintf(path, sizeof path, "/proc/%d/autogroup", (int)pid);
+        f = fopen(path, "we");
+        if (f) {
+                fprintf(f, "%d", PRIORITY_OF_SERVERS);
+                fclose(f);
+        }
+}
+
+/* A program to its end, in a session and of the priority of servers if wanted; its output, until the next call. */
+static const char *run(char *const argv[], int as_server)
+{
+        posix_spawnattr_t attributes;
         static char output[65536];
         posix_spawn_file_actions_t actions;
         size_t n_output = 0;
@@ -64,10 +81,15 @@ static const char *run(char *const argv[])
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
-        errno = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setflags(&attributes, as_server ? POSIX_SPAWN_SETSID : 0);
+        errno = posix_spawn(&pid, argv[0], &actions, &attributes, argv, environ);
         if (errno != 0)
                 bench_die(argv[0], NULL);
+        if (as_server)
+                lower(pid);
         posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
         close(fds[1]);
         while ((n = read(fds[0], output + n_output, sizeof output - 1 - n_output)) > 0)
                 n_output += (size_t)n;
@@ -83,7 +105,7 @@ static const char *run_wine(const char *program, const char *what, const char *c
         char count[16];
 
         snprintf(count, sizeof count, "%d", n);
-        return run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)what, (char *)clsid, count, NULL });
+        return run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)what, (char *)clsid, count, NULL }, 0);
 }
 
 /* The package, in a prefix of its own; its program. */
@@ -98,13 +120,13 @@ static void install(Bench *bench, char program[static 128])
         setenv("WINEPREFIX", prefix, 1);
         setenv("WINEDEBUG", "-all", 1);
         setenv("WINEDLLOVERRIDES", "winemenubuilder.exe,winedbg.exe,mscoree,mshtml=", 1);
-        (void)run((char *[]){ (char *)BENCH_BGTASK, (char *)"wine", (char *)"setup", NULL });
+        (void)run((char *[]){ (char *)BENCH_BGTASK, (char *)"wine", (char *)"setup", NULL }, 0);
         snprintf(folder, sizeof folder, "%s/wine", bench->folder);
         snprintf(program, 128, "%s/program.exe", folder);
         snprintf(path, sizeof path, "%s/AppxManifest.xml", folder);
         if (mkdir(folder, 0755) < 0)
                 bench_die(folder, NULL);
-        (void)run((char *[]){ (char *)"/bin/cp", (char *)BENCH_WINE_PROGRAM, program, NULL });
+        (void)run((char *[]){ (char *)"/bin/cp", (char *)BENCH_WINE_PROGRAM, program, NULL }, 0);
         f = fopen(path, "we");
         if (!f || fputs(manifest, f) < 0 || fclose(f) != 0)
                 bench_die(path, NULL);
@@ -200,7 +222,7 @@ static void measure_cold(const Bench *bench, const char *program, int n)
         for (int i = 0; i < n; i++) {
                 double start = bench_now_usec();
 
-                (void)run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)"exit", NULL });
+                (void)run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)"exit", NULL }, 1);
                 samples_add(&floor, bench_now_usec() - start);
                 wait_until_gone();
                 task_run(&task, &taken);
@@ -260,7 +282,7 @@ int main(int argc, char *argv[])
         measure_cold(&bench, program, n);
         measure_warm(&bench, program, 10 * n);
         bench_stop_broker(&bench);
-        (void)run((char *[]){ (char *)BENCH_WINESERVER, (char *)"-k", NULL });
+        (void)run((char *[]){ (char *)BENCH_WINESERVER, (char *)"-k", NULL }, 0);
         bench_stop(&bench);
         return EXIT_SUCCESS;
 }
