@@ -10,13 +10,6 @@
 
 #define SETTINGS_NAME "/.settings"
 
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
-#define NOT_IMPLEMENTED (void *)not_implemented
-
 static STDMETHODIMP get_local_folder(IApplicationData *self, IStorageFolder **ret_value)
 {
         const char *path;

@@ -94,7 +94,7 @@ HRESULT buffer_new(const void *bytes, UINT32 n, IBuffer **ret)
         return IBuffer_put_Length(*ret, n);
 }
 
-HRESULT buffer_bytes(IBuffer *buffer, UINT8 **ret_bytes)
+HRESULT buffer_bytes(IBuffer *buffer, UINT8 **ret_bytes, UINT32 *ret_capacity, UINT32 *ret_length)
 {
         IBufferByteAccess *access;
         HRESULT hr;
@@ -106,7 +106,9 @@ HRESULT buffer_bytes(IBuffer *buffer, UINT8 **ret_bytes)
                 return hr;
         hr = IBufferByteAccess_Buffer(access, ret_bytes);
         IBufferByteAccess_Release(access);
-        return hr;
+        if (SUCCEEDED(hr))
+                hr = IBuffer_get_Capacity(buffer, ret_capacity);
+        return SUCCEEDED(hr) ? IBuffer_get_Length(buffer, ret_length) : hr;
 }
 
 static const IBufferFactoryVtbl factory = { INSPECTABLE_SLOTS, .Create = create };

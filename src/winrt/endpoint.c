@@ -60,12 +60,6 @@ static STDMETHODIMP get_protection(IStreamSocketInformation *self, SocketProtect
         return S_OK;
 }
 
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
-#define NOT_IMPLEMENTED (void *)not_implemented
 #define NAME_SLOTS                                                                                              \
         .get_LocalAddress = (void *)get_local_address, .get_LocalPort = (void *)get_local_port,                 \
         .get_RemoteAddress = (void *)get_remote_address, .get_RemotePort = (void *)get_remote_port

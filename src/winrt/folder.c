@@ -17,13 +17,6 @@ typedef struct Folder {
         char *path;
 } Folder;
 
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
-#define NOT_IMPLEMENTED (void *)not_implemented
-
 static void folder_done(Object *object)
 {
         free(((Folder *)object)->path);

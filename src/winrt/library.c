@@ -147,11 +147,6 @@ char *library_folder_of(const char *const *paths, size_t n)
 }
 
 /* Asks somebody, or calls a method of a later time. */
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
 static STDMETHODIMP get_save_folder(IStorageLibrary *self, IStorageFolder **ret_value)
 {
         return ret_value ? folder_new(library_of(self)->folder, ret_value) : E_POINTER;
@@ -201,8 +196,8 @@ static STDMETHODIMP are_suggestions_available(IStorageLibrary3 *self, IAsyncOper
 }
 
 static const IStorageLibraryVtbl library_vtable = {
-        INSPECTABLE_SLOTS, .RequestAddFolderAsync = (void *)not_implemented,
-        .RequestRemoveFolderAsync = (void *)not_implemented, .get_Folders = get_folders,
+        INSPECTABLE_SLOTS, .RequestAddFolderAsync = NOT_IMPLEMENTED,
+        .RequestRemoveFolderAsync = NOT_IMPLEMENTED, .get_Folders = get_folders,
         .get_SaveFolder = get_save_folder, .add_DefinitionChanged = add_definition_changed,
         .remove_DefinitionChanged = remove_definition_changed,
 };

@@ -257,6 +257,11 @@ STDMETHODIMP object_get_class_name(void *self, HSTRING *ret_name)
         return WindowsCreateString(name, n, ret_name);
 }
 
+STDMETHODIMP object_not_implemented(void *self)
+{
+        return E_NOTIMPL;
+}
+
 STDMETHODIMP object_get_trust_level(void *self, TrustLevel *ret_level)
 {
         if (!ret_level)

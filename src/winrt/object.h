@@ -90,6 +90,10 @@ STDMETHODIMP object_get_iids(void *self, ULONG *ret_n, IID **ret_iids);
 STDMETHODIMP object_get_class_name(void *self, HSTRING *ret_name);
 STDMETHODIMP object_get_trust_level(void *self, TrustLevel *ret_level);
 
+/* A method that is not there: E_NOTIMPL. Any parameters: the caller takes them from the stack. */
+STDMETHODIMP object_not_implemented(void *self);
+#define NOT_IMPLEMENTED (void *)object_not_implemented
+
 #define UNKNOWN_SLOTS                                                   \
         .QueryInterface = (void *)object_query_interface,               \
         .AddRef = (void *)object_add_ref,                               \

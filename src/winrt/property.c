@@ -487,11 +487,6 @@ static STDMETHODIMP create_inspectable(IPropertyValueStatics *self, IInspectable
         return E_NOTIMPL;
 }
 
-static STDMETHODIMP not_implemented(IPropertyValueStatics *self)
-{
-        return E_NOTIMPL;
-}
-
 static const IPropertyValueStaticsVtbl statics = {
         INSPECTABLE_SLOTS,
         .CreateEmpty = create_empty,
@@ -511,28 +506,28 @@ static const IPropertyValueStaticsVtbl statics = {
         .CreateGuid = create_Guid,
         .CreateDateTime = create_DateTime,
         .CreateTimeSpan = create_TimeSpan,
-        .CreatePoint = not_implemented,
-        .CreateSize = not_implemented,
-        .CreateRect = not_implemented,
+        .CreatePoint = NOT_IMPLEMENTED,
+        .CreateSize = NOT_IMPLEMENTED,
+        .CreateRect = NOT_IMPLEMENTED,
         .CreateUInt8Array = create_bytes,
-        .CreateInt16Array = not_implemented,
-        .CreateUInt16Array = not_implemented,
-        .CreateInt32Array = not_implemented,
-        .CreateUInt32Array = not_implemented,
-        .CreateInt64Array = not_implemented,
-        .CreateUInt64Array = not_implemented,
-        .CreateSingleArray = not_implemented,
-        .CreateDoubleArray = not_implemented,
-        .CreateChar16Array = not_implemented,
-        .CreateBooleanArray = not_implemented,
+        .CreateInt16Array = NOT_IMPLEMENTED,
+        .CreateUInt16Array = NOT_IMPLEMENTED,
+        .CreateInt32Array = NOT_IMPLEMENTED,
+        .CreateUInt32Array = NOT_IMPLEMENTED,
+        .CreateInt64Array = NOT_IMPLEMENTED,
+        .CreateUInt64Array = NOT_IMPLEMENTED,
+        .CreateSingleArray = NOT_IMPLEMENTED,
+        .CreateDoubleArray = NOT_IMPLEMENTED,
+        .CreateChar16Array = NOT_IMPLEMENTED,
+        .CreateBooleanArray = NOT_IMPLEMENTED,
         .CreateStringArray = create_strings,
-        .CreateInspectableArray = not_implemented,
-        .CreateGuidArray = not_implemented,
-        .CreateDateTimeArray = not_implemented,
-        .CreateTimeSpanArray = not_implemented,
-        .CreatePointArray = not_implemented,
-        .CreateSizeArray = not_implemented,
-        .CreateRectArray = not_implemented,
+        .CreateInspectableArray = NOT_IMPLEMENTED,
+        .CreateGuidArray = NOT_IMPLEMENTED,
+        .CreateDateTimeArray = NOT_IMPLEMENTED,
+        .CreateTimeSpanArray = NOT_IMPLEMENTED,
+        .CreatePointArray = NOT_IMPLEMENTED,
+        .CreateSizeArray = NOT_IMPLEMENTED,
+        .CreateRectArray = NOT_IMPLEMENTED,
 };
 
 const FactoryInfo property_factories[] = {

@@ -9,21 +9,17 @@
 /* The longest interface of a trigger has fewer methods. */
 #define SILENT_METHODS 24
 
-/* Any parameters: the caller takes them from the stack. */
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
 static const struct {
         IInspectableVtbl inspectable;
         HRESULT (STDMETHODCALLTYPE *methods[SILENT_METHODS])(void *self);
 } silent = {
         { INSPECTABLE_SLOTS },
-        { not_implemented, not_implemented, not_implemented, not_implemented, not_implemented, not_implemented,
-          not_implemented, not_implemented, not_implemented, not_implemented, not_implemented, not_implemented,
-          not_implemented, not_implemented, not_implemented, not_implemented, not_implemented, not_implemented,
-          not_implemented, not_implemented, not_implemented, not_implemented, not_implemented, not_implemented },
+        { object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented,
+          object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented,
+          object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented,
+          object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented,
+          object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented,
+          object_not_implemented, object_not_implemented, object_not_implemented, object_not_implemented },
 };
 
 #define PLAIN { TRIGGER_FACE }

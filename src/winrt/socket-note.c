@@ -55,15 +55,13 @@ static HRESULT new_note(SocketActivityKind kind, ISocketActivityContext *context
         _cleanup_(freep) UINT8 *note = NULL;
         IBuffer *data = NULL;
         UINT8 *bytes = NULL;
-        UINT32 n = 0;
+        UINT32 capacity = 0, n = 0;
         HRESULT hr = S_OK;
 
         if (context)
                 hr = ISocketActivityContext_get_Data(context, &data);
         if (SUCCEEDED(hr) && data)
-                hr = IBuffer_get_Length(data, &n);
-        if (SUCCEEDED(hr) && data)
-                hr = buffer_bytes(data, &bytes);
+                hr = buffer_bytes(data, &bytes, &capacity, &n);
         if (SUCCEEDED(hr)) {
                 note = malloc((size_t)n + 2);
                 hr = note ? S_OK : E_OUTOFMEMORY;

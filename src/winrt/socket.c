@@ -373,13 +373,6 @@ static STDMETHODIMP transfer(void *self, HSTRING id)
         return transfer_for(self, id, NULL, (TimeSpan){ 0 });
 }
 
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
-#define NOT_IMPLEMENTED (void *)not_implemented
-
 static STDMETHODIMP get_stream_information(IStreamSocket *self, IStreamSocketInformation **ret_value)
 {
         return ret_value ? endpoint_new(socket_of(self), SocketActivityKind_StreamSocket, ret_value) : E_POINTER;

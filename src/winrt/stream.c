@@ -67,7 +67,7 @@ static HRESULT send_all(Socket *socket, const SocketIo *io, const UINT8 *bytes, 
 static STDMETHODIMP read_async(IInputStream *self, IBuffer *buffer, UINT32 count, InputStreamOptions options,
                                IAsyncOperationWithProgress_IBuffer_UINT32 **ret_operation)
 {
-        UINT32 capacity = 0, n = 0;
+        UINT32 capacity = 0, length = 0, n = 0;
         UINT8 *bytes = NULL;
         SocketIo io;
         HRESULT hr;
@@ -75,9 +75,7 @@ static STDMETHODIMP read_async(IInputStream *self, IBuffer *buffer, UINT32 count
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        hr = buffer_bytes(buffer, &bytes);
-        if (SUCCEEDED(hr))
-                hr = IBuffer_get_Capacity(buffer, &capacity);
+        hr = buffer_bytes(buffer, &bytes, &capacity, &length);
         if (SUCCEEDED(hr) && count > capacity)
                 hr = E_INVALIDARG;
         if (FAILED(hr))
@@ -96,7 +94,7 @@ static STDMETHODIMP read_async(IInputStream *self, IBuffer *buffer, UINT32 count
 static STDMETHODIMP write_async(IOutputStream *self, IBuffer *buffer,
                                 IAsyncOperationWithProgress_UINT32_UINT32 **ret_operation)
 {
-        UINT32 length = 0, n = 0;
+        UINT32 capacity = 0, length = 0, n = 0;
         UINT8 *bytes = NULL;
         SocketIo io;
         HRESULT hr;
@@ -104,9 +102,7 @@ static STDMETHODIMP write_async(IOutputStream *self, IBuffer *buffer,
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        hr = buffer_bytes(buffer, &bytes);
-        if (SUCCEEDED(hr))
-                hr = IBuffer_get_Length(buffer, &length);
+        hr = buffer_bytes(buffer, &bytes, &capacity, &length);
         if (FAILED(hr))
                 return hr;
         hr = socket_begin_io(socket_of(self), &io);

@@ -125,12 +125,6 @@ static STDMETHODIMP remove_changed(void *self, EventRegistrationToken token)
         return S_OK;
 }
 
-/* Any parameters: the caller takes them from the stack. */
-static STDMETHODIMP not_implemented(void *self)
-{
-        return E_NOTIMPL;
-}
-
 static STDMETHODIMP first(void *self, void **ret_iterator)
 {
         Vector *vector = vector_of(self);
@@ -155,10 +149,10 @@ VTABLES(StorageLibraryChange);
 
 static const IVector_StorageFolderVtbl folders = {
         INSPECTABLE_SLOTS, .GetAt = (void *)get_at, .get_Size = (void *)get_size, .GetView = (void *)get_view,
-        .IndexOf = (void *)index_of, .SetAt = (void *)not_implemented, .InsertAt = (void *)not_implemented,
-        .RemoveAt = (void *)not_implemented, .Append = (void *)not_implemented,
-        .RemoveAtEnd = (void *)not_implemented, .Clear = (void *)not_implemented, .GetMany = (void *)get_many,
-        .ReplaceAll = (void *)not_implemented,
+        .IndexOf = (void *)index_of, .SetAt = NOT_IMPLEMENTED, .InsertAt = NOT_IMPLEMENTED,
+        .RemoveAt = NOT_IMPLEMENTED, .Append = NOT_IMPLEMENTED,
+        .RemoveAtEnd = NOT_IMPLEMENTED, .Clear = NOT_IMPLEMENTED, .GetMany = (void *)get_many,
+        .ReplaceAll = NOT_IMPLEMENTED,
 };
 static const IObservableVector_StorageFolderVtbl observable_folders = {
         INSPECTABLE_SLOTS, .add_VectorChanged = (void *)add_changed, .remove_VectorChanged = (void *)remove_changed,

@@ -99,16 +99,6 @@ IBackgroundTaskRegistration *find_task(IBackgroundTaskRegistration *task)
         return found;
 }
 
-static HRESULT register_and_release(IBackgroundTaskBuilder *builder)
-{
-        IBackgroundTaskRegistration *task = NULL;
-        HRESULT hr = IBackgroundTaskBuilder_Register(builder, &task);
-
-        CHECK(!task);
-        IBackgroundTaskBuilder_Release(builder);
-        return hr;
-}
-
 static void a_task_needs_a_trigger(void)
 {
         IBackgroundTaskBuilder *builder = new_builder(STRING("T"), 0, 1);

@@ -55,6 +55,17 @@ void narrow(HSTRING string, char *text, size_t size);
 void check_interfaces(void *object, const IID *const *iids, size_t n_iids);
 void check_class_name(void *object, const WCHAR *expected);
 
+/* An object without data, one for all: it answers for every interface, and is never freed. */
+STDMETHODIMP fixed_query(void *self, const IID *iid, void **ret_object);
+STDMETHODIMP_(ULONG) fixed_count(void *self);
+#define FIXED_SLOTS_BUT(query)                  \
+        .QueryInterface = (void *)query,        \
+        .AddRef = (void *)fixed_count,          \
+        .Release = (void *)fixed_count
+#define FIXED_SLOTS FIXED_SLOTS_BUT(fixed_query)
+
+/* Registers what the builder has, unregisters it, and gives the builder back; what Register() has said. */
+HRESULT register_and_release(IBackgroundTaskBuilder *builder);
 /* The factory or the statics of a class; fails the row. */
 void *factory_of(HSTRING class_name, const IID *iid);
 /* For an object of a row that has this interface alone, and is not counted. */

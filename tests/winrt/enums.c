@@ -79,20 +79,6 @@ static void numbers_are_those_of_windows(void)
         }
 }
 
-static HRESULT register_and_forget(IBackgroundTaskBuilder *builder)
-{
-        IBackgroundTaskRegistration *task = NULL;
-        HRESULT hr = IBackgroundTaskBuilder_Register(builder, &task);
-
-        CHECK(SUCCEEDED(hr) == (task != NULL));
-        if (task) {
-                CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
-                IBackgroundTaskRegistration_Release(task);
-        }
-        IBackgroundTaskBuilder_Release(builder);
-        return hr;
-}
-
 /* What the constructor or Register() says. */
 static HRESULT register_system(int type)
 {
@@ -111,7 +97,7 @@ static HRESULT register_system(int type)
         CHECK_OK(IBackgroundTaskBuilder_SetTrigger(builder, trigger));
         IBackgroundTrigger_Release(trigger);
         ISystemTrigger_Release(made);
-        return register_and_forget(builder);
+        return register_and_release(builder);
 }
 
 typedef struct System {
@@ -164,7 +150,7 @@ static HRESULT register_with_condition(int type)
         IBackgroundCondition_Release(condition);
         ISystemCondition_Release(made);
         if (SUCCEEDED(hr))
-                return register_and_forget(builder);
+                return register_and_release(builder);
         IBackgroundTaskBuilder_Release(builder);
         return hr;
 }
@@ -214,7 +200,7 @@ static void an_entry_point_of_no_class_is_not_registered(void)
         IBackgroundTaskBuilder *builder = new_builder(STRING("Nobody"), 15, 0);
 
         CHECK_OK(IBackgroundTaskBuilder_put_TaskEntryPoint(builder, STRING("Nobody.Task")));
-        CHECK(register_and_forget(builder) == REGDB_E_CLASSNOTREG);
+        CHECK(register_and_release(builder) == REGDB_E_CLASSNOTREG);
 }
 
 const Row enum_rows[] = {
@@ -235,11 +221,11 @@ static void a_task_too_many_is_over_the_quota(void)
 {
         IBackgroundTaskRegistration *task = new_task(STRING("First"));
 
-        CHECK(register_and_forget(new_builder(STRING("Second"), 15, 1)) ==
+        CHECK(register_and_release(new_builder(STRING("Second"), 15, 1)) ==
               HRESULT_FROM_WIN32(ERROR_NOT_ENOUGH_QUOTA));
         CHECK_OK(IBackgroundTaskRegistration_Unregister(task, 1));
         IBackgroundTaskRegistration_Release(task);
-        CHECK_OK(register_and_forget(new_builder(STRING("Second"), 15, 1)));
+        CHECK_OK(register_and_release(new_builder(STRING("Second"), 15, 1)));
 }
 
 const Row quota_rows[] = {

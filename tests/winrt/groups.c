@@ -217,17 +217,6 @@ static Gate activated;
 static char activated_group[32];
 static GUID activated_task;
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP on_activated(IBackgroundActivatedEventHandler *self, IBackgroundTaskRegistrationGroup *sender,
                                  IBackgroundActivatedEventArgs *args)
 {
@@ -258,11 +247,11 @@ static STDMETHODIMP on_unwanted(IBackgroundActivatedEventHandler *self, IBackgro
 }
 
 static const IBackgroundActivatedEventHandlerVtbl unwanted_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, on_unwanted,
+        FIXED_SLOTS, on_unwanted,
 };
 static IBackgroundActivatedEventHandler unwanted_handler = { &unwanted_vtable };
 static const IBackgroundActivatedEventHandlerVtbl handler_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, on_activated,
+        FIXED_SLOTS, on_activated,
 };
 static IBackgroundActivatedEventHandler handler = { &handler_vtable };
 

@@ -152,17 +152,6 @@ static void folders_of_a_library_are_a_vector(void)
 static IStorageLibrary *listed[2];
 static size_t position;
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP get_current(IIterator_StorageLibrary *self, IStorageLibrary **ret_item)
 {
         IStorageLibrary_AddRef(listed[position]);
@@ -183,7 +172,7 @@ static STDMETHODIMP move_next(IIterator_StorageLibrary *self, boolean *ret_value
 }
 
 static const IIterator_StorageLibraryVtbl iterator_vtable = {
-        .QueryInterface = (void *)query, .AddRef = (void *)count_reference, .Release = (void *)count_reference,
+        FIXED_SLOTS,
         .get_Current = get_current, .get_HasCurrent = get_has_current, .MoveNext = move_next,
 };
 static IIterator_StorageLibrary list_iterator = { &iterator_vtable };
@@ -196,7 +185,7 @@ static STDMETHODIMP first(IIterable_StorageLibrary *self, IIterator_StorageLibra
 }
 
 static const IIterable_StorageLibraryVtbl iterable_vtable = {
-        .QueryInterface = (void *)query, .AddRef = (void *)count_reference, .Release = (void *)count_reference,
+        FIXED_SLOTS,
         .First = first,
 };
 static IIterable_StorageLibrary list = { &iterable_vtable };

@@ -68,6 +68,17 @@ void narrow(HSTRING string, char *text, size_t size)
         text[n] = '\0';
 }
 
+STDMETHODIMP fixed_query(void *self, const IID *iid, void **ret_object)
+{
+        *ret_object = self;
+        return S_OK;
+}
+
+STDMETHODIMP_(ULONG) fixed_count(void *self)
+{
+        return 2;
+}
+
 void *factory_of(HSTRING class_name, const IID *iid)
 {
         void *factory = NULL;

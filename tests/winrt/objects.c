@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP query_factory(IClassFactory *self, const IID *iid, void **ret_object)
 {
         *ret_object = NULL;
@@ -71,7 +66,7 @@ static STDMETHODIMP on_canceled(IBackgroundTaskCanceledEventHandler *self, IBack
 }
 
 static const IBackgroundTaskCanceledEventHandlerVtbl canceled_vtable = {
-        query_delegate, (void *)count_reference, (void *)count_reference, on_canceled,
+        query_delegate, (void *)fixed_count, (void *)fixed_count, on_canceled,
 };
 static IBackgroundTaskCanceledEventHandler canceled_handler = { &canceled_vtable };
 
@@ -93,8 +88,8 @@ static STDMETHODIMP run_in_server(IBackgroundTask *self, IBackgroundTaskInstance
 
 #define TASK_SLOTS                              \
         .QueryInterface = query_task,           \
-        .AddRef = (void *)count_reference,      \
-        .Release = (void *)count_reference
+        .AddRef = (void *)fixed_count,      \
+        .Release = (void *)fixed_count
 
 static const IBackgroundTaskVtbl server_task_vtable = { TASK_SLOTS, .Run = run_in_server };
 static IBackgroundTask server_task = { &server_task_vtable };
@@ -137,7 +132,7 @@ static STDMETHODIMP create_instance(IClassFactory *self, IUnknown *outer, const 
 }
 
 static const IClassFactoryVtbl factory_vtable = {
-        query_factory, (void *)count_reference, (void *)count_reference, create_instance, lock_server,
+        query_factory, (void *)fixed_count, (void *)fixed_count, create_instance, lock_server,
 };
 static IClassFactory factory = { &factory_vtable };
 

@@ -6,7 +6,7 @@
 
 #define BACKGROUND "Windows.ApplicationModel.Background."
 
-static HRESULT register_and_release(IBackgroundTaskBuilder *builder)
+HRESULT register_and_release(IBackgroundTaskBuilder *builder)
 {
         IBackgroundTaskRegistration *task = NULL;
         HRESULT hr = IBackgroundTaskBuilder_Register(builder, &task);

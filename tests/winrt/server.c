@@ -21,13 +21,6 @@ static char seen_name[32];
 static IInspectable *seen_details;
 static int has_user;
 
-/* An object without data: every method of IUnknown does nothing. */
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
 /* What others marshal answers exactly. */
 static STDMETHODIMP query_task(void *self, const IID *iid, void **ret_object)
 {
@@ -39,16 +32,6 @@ static STDMETHODIMP query_factory(void *self, const IID *iid, void **ret_object)
         return query_only(self, iid, &IID_IClassFactory, ret_object);
 }
 
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
-#define SLOTS(query)                                    \
-        .QueryInterface = (void *)query,                \
-        .AddRef = (void *)count_reference,              \
-        .Release = (void *)count_reference
-
 static STDMETHODIMP on_canceled(IBackgroundTaskCanceledEventHandler *self, IBackgroundTaskInstance *sender,
                                 BackgroundTaskCancellationReason why)
 {
@@ -57,7 +40,7 @@ static STDMETHODIMP on_canceled(IBackgroundTaskCanceledEventHandler *self, IBack
         return S_OK;
 }
 
-static const IBackgroundTaskCanceledEventHandlerVtbl canceled_vtable = { SLOTS(query), .Invoke = on_canceled };
+static const IBackgroundTaskCanceledEventHandlerVtbl canceled_vtable = { FIXED_SLOTS, .Invoke = on_canceled };
 static IBackgroundTaskCanceledEventHandler canceled_handler = { &canceled_vtable };
 
 static STDMETHODIMP on_progress(IBackgroundTaskProgressEventHandler *self, IBackgroundTaskRegistration *sender,
@@ -68,7 +51,7 @@ static STDMETHODIMP on_progress(IBackgroundTaskProgressEventHandler *self, IBack
         return S_OK;
 }
 
-static const IBackgroundTaskProgressEventHandlerVtbl progress_vtable = { SLOTS(query), .Invoke = on_progress };
+static const IBackgroundTaskProgressEventHandlerVtbl progress_vtable = { FIXED_SLOTS, .Invoke = on_progress };
 static IBackgroundTaskProgressEventHandler progress_handler = { &progress_vtable };
 
 static STDMETHODIMP on_completed(IBackgroundTaskCompletedEventHandler *self, IBackgroundTaskRegistration *sender,
@@ -79,7 +62,7 @@ static STDMETHODIMP on_completed(IBackgroundTaskCompletedEventHandler *self, IBa
         return S_OK;
 }
 
-static const IBackgroundTaskCompletedEventHandlerVtbl completed_vtable = { SLOTS(query), .Invoke = on_completed };
+static const IBackgroundTaskCompletedEventHandlerVtbl completed_vtable = { FIXED_SLOTS, .Invoke = on_completed };
 static IBackgroundTaskCompletedEventHandler completed_handler = { &completed_vtable };
 
 static void see_name(IBackgroundTaskInstance *instance)
@@ -127,7 +110,7 @@ static STDMETHODIMP run(IBackgroundTask *self, IBackgroundTaskInstance *instance
         return result;
 }
 
-static const IBackgroundTaskVtbl task_vtable = { SLOTS(query_task), .Run = run };
+static const IBackgroundTaskVtbl task_vtable = { FIXED_SLOTS_BUT(query_task), .Run = run };
 static IBackgroundTask the_task = { &task_vtable };
 
 static STDMETHODIMP create_instance(IClassFactory *self, IUnknown *outer, const IID *iid, void **ret_object)
@@ -146,7 +129,7 @@ static STDMETHODIMP lock_server(IClassFactory *self, BOOL lock)
 }
 
 static const IClassFactoryVtbl factory_vtable = {
-        SLOTS(query_factory), .CreateInstance = create_instance, .LockServer = lock_server,
+        FIXED_SLOTS_BUT(query_factory), .CreateInstance = create_instance, .LockServer = lock_server,
 };
 static IClassFactory factory = { &factory_vtable };
 

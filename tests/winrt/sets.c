@@ -168,17 +168,6 @@ static int n_changes;
 static CollectionChange last_change;
 static char last_key[8];
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP on_changed(IMapChangedEventHandler_HSTRING_IInspectable *self,
                                IObservableMap_HSTRING_IInspectable *sender, IMapChangedEventArgs_HSTRING *args)
 {
@@ -193,7 +182,7 @@ static STDMETHODIMP on_changed(IMapChangedEventHandler_HSTRING_IInspectable *sel
 }
 
 static const IMapChangedEventHandler_HSTRING_IInspectableVtbl handler_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, on_changed,
+        FIXED_SLOTS, on_changed,
 };
 static IMapChangedEventHandler_HSTRING_IInspectable handler = { &handler_vtable };
 

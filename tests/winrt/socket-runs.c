@@ -48,17 +48,6 @@ static HRESULT do_it(ISocketActivityInformation *information)
         return what(information);
 }
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP run(IBackgroundTask *self, IBackgroundTaskInstance *instance)
 {
         ISocketActivityTriggerDetails *details = NULL;
@@ -100,7 +89,7 @@ static STDMETHODIMP run(IBackgroundTask *self, IBackgroundTaskInstance *instance
 }
 
 static const IBackgroundTaskVtbl task_vtable = {
-        .QueryInterface = (void *)query, .AddRef = (void *)count_reference, .Release = (void *)count_reference,
+        FIXED_SLOTS,
         .Run = run,
 };
 static IBackgroundTask the_task = { &task_vtable };
@@ -117,7 +106,7 @@ static STDMETHODIMP lock_server(IClassFactory *self, BOOL lock)
 }
 
 static const IClassFactoryVtbl factory_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, create_instance, lock_server,
+        FIXED_SLOTS, create_instance, lock_server,
 };
 static IClassFactory factory = { &factory_vtable };
 

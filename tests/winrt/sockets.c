@@ -148,17 +148,6 @@ HRESULT close_face(void *face)
 Gate received;
 IStreamSocket *accepted;
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP on_received(IConnectionReceivedEventHandler *self, IStreamSocketListener *sender,
                                 IStreamSocketListenerConnectionReceivedEventArgs *args)
 {
@@ -169,7 +158,7 @@ static STDMETHODIMP on_received(IConnectionReceivedEventHandler *self, IStreamSo
 }
 
 static const IConnectionReceivedEventHandlerVtbl received_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, on_received,
+        FIXED_SLOTS, on_received,
 };
 IConnectionReceivedEventHandler received_handler = { &received_vtable };
 

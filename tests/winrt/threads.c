@@ -46,17 +46,6 @@ static void use_by_many(void *object, void (*use)(Shared *of))
         CHECK(IUnknown_Release((IUnknown *)object) == 0);
 }
 
-static STDMETHODIMP query(void *self, const IID *iid, void **ret_object)
-{
-        *ret_object = self;
-        return S_OK;
-}
-
-static STDMETHODIMP_(ULONG) count_reference(void *self)
-{
-        return 2;
-}
-
 static STDMETHODIMP on_changed(IMapChangedEventHandler_HSTRING_IInspectable *self,
                                IObservableMap_HSTRING_IInspectable *sender, IMapChangedEventArgs_HSTRING *args)
 {
@@ -64,7 +53,7 @@ static STDMETHODIMP on_changed(IMapChangedEventHandler_HSTRING_IInspectable *sel
 }
 
 static const IMapChangedEventHandler_HSTRING_IInspectableVtbl handler_vtable = {
-        (void *)query, (void *)count_reference, (void *)count_reference, on_changed,
+        FIXED_SLOTS, on_changed,
 };
 static IMapChangedEventHandler_HSTRING_IInspectable handler = { &handler_vtable };
 
