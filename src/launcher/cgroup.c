@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/folder.h"
@@ -46,7 +47,7 @@ void cgroup_root_init(CgroupRoot *root, bool use, bool told, const char *tag_sou
         _cleanup_(closep) int fd = -1;
         bool in_leaf = false;
 
-        *root = (CgroupRoot){ .fd = -1, .reason = "they are switched off" };
+        *root = (CgroupRoot){ .fd = -1, .emptied_fd = -1, .reason = "they are switched off" };
         snprintf(root->tag, sizeof root->tag, "%08" PRIx32, crc32c(0, tag_source, strlen(tag_source)));
         if (!use)
                 return;
@@ -63,11 +64,13 @@ void cgroup_root_init(CgroupRoot *root, bool use, bool told, const char *tag_sou
                 return;
         }
         root->fd = TAKE_FD(fd);
+        root->emptied_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 }
 
 void cgroup_root_done(CgroupRoot *root)
 {
         root->fd = safe_close(root->fd);
+        root->emptied_fd = safe_close(root->emptied_fd);
 }
 
 static void make_name(const CgroupRoot *root, const char *id, char name[static NAME_MAX])
@@ -222,6 +225,21 @@ static bool remove_tree(int parent_fd, const char *name, unsigned depth)
         return unlinkat(parent_fd, name, AT_REMOVEDIR) >= 0 || errno != EBUSY;
 }
 
+/* Who is in it may be nobody's child that we would hear of, and may have died but not be gone yet. */
+static void remove_or_wait(CgroupRoot *root, const char *name)
+{
+        char events[sizeof "/proc/self/fd//cgroup.events" + 12 + NAME_MAX];
+
+        if (remove_tree(root->fd, name, DEPTH_MAX))
+                return;
+        snprintf(events, sizeof events, "/proc/self/fd/%d/%s/cgroup.events", root->fd, name);
+        /* The last one may have left before somebody watched. */
+        if (root->emptied_fd >= 0 && inotify_add_watch(root->emptied_fd, events, IN_MODIFY) >= 0 &&
+            remove_tree(root->fd, name, DEPTH_MAX))
+                return;
+        root->has_leftovers = true;
+}
+
 void cgroup_remove(CgroupRoot *root, const char *id)
 {
         char name[NAME_MAX];
@@ -229,8 +247,7 @@ void cgroup_remove(CgroupRoot *root, const char *id)
         if (root->fd < 0)
                 return;
         make_name(root, id, name);
-        if (!remove_tree(root->fd, name, DEPTH_MAX))
-                root->has_leftovers = true;
+        remove_or_wait(root, name);
 }
 
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata)
@@ -245,9 +262,8 @@ void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdat
         snprintf(prefix, sizeof prefix, "server-%s-", root->tag);
         while ((entry = readdir(dir)))
                 if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-                    !keep(entry->d_name + strlen(prefix), userdata) &&
-                    !remove_tree(root->fd, entry->d_name, DEPTH_MAX))
-                        root->has_leftovers = true;
+                    !keep(entry->d_name + strlen(prefix), userdata))
+                        remove_or_wait(root, entry->d_name);
 }
 
 typedef struct PidList {

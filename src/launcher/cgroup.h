@@ -23,6 +23,7 @@ typedef struct CgroupRoot {
         unsigned enabled; /* LimitMask: controllers that we have */
         unsigned refused; /* and that we cannot have */
         bool has_leftovers; /* somebody is still in the cgroup of a server that has ended */
+        int emptied_fd;     /* inotify: readable when the last one has left such a cgroup; -1: nobody tells */
 } CgroupRoot;
 
 /*

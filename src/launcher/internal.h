@@ -39,6 +39,7 @@ struct Launcher {
         Environment environment;
         LogFolder logs;
         CgroupRoot cgroups;
+        LoopSource emptied; /* of cgroups */
         Spawner spawner;
         Reaper reaper;
 };

@@ -47,6 +47,28 @@ static uint64_t soft_nofile(void)
         return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
 }
 
+static bool is_known(const char *id, void *userdata)
+{
+        return launcher_find(userdata, id) != NULL;
+}
+
+void launcher_retry_cgroups(Launcher *launcher)
+{
+        if (launcher->cgroups.has_leftovers)
+                cgroup_collect(&launcher->cgroups, is_known, launcher);
+}
+
+/* What happened to which of them does not matter: all are tried. */
+static void handle_emptied(LoopSource *source, uint32_t events, void *userdata)
+{
+        Launcher *launcher = userdata;
+        char event[4096];
+
+        while (read(launcher->cgroups.emptied_fd, event, sizeof event) > 0)
+                ;
+        launcher_retry_cgroups(launcher);
+}
+
 static int set_up(Launcher *launcher, const LauncherConfig *config)
 {
         uint64_t log_max_bytes = config->log_max_bytes ? config->log_max_bytes : LOG_BYTES_DEFAULT;
@@ -82,7 +104,10 @@ static int set_up(Launcher *launcher, const LauncherConfig *config)
         }
         cgroup_root_init(&launcher->cgroups, config->use_cgroups, config->cgroup_delegated,
                          config->runtime_directory);
-        return 0;
+        if (launcher->cgroups.emptied_fd < 0)
+                return 0;
+        return loop_add(launcher->loop, &launcher->emptied, launcher->cgroups.emptied_fd, EPOLLIN, handle_emptied,
+                        launcher);
 }
 
 int launcher_new(Loop *loop, const LauncherConfig *config, Launcher **ret_launcher)
@@ -104,7 +129,8 @@ int launcher_new(Loop *loop, const LauncherConfig *config, Launcher **ret_launch
                 .ended = config->ended,
                 .userdata = config->userdata,
                 .logs.fd = -1,
-                .cgroups.fd = -1,
+                .cgroups = { .fd = -1, .emptied_fd = -1 },
+                .emptied = LOOP_SOURCE_INIT,
                 .reaper = { .event_fd = -1, .source = LOOP_SOURCE_INIT },
         };
         list_init(&launcher->processes);
@@ -123,6 +149,7 @@ Launcher *launcher_free(Launcher *launcher)
                 process_free(list_entry(launcher->processes.next, Process, node));
         reaper_done(launcher);
         loop_drop_job(&launcher->spares_job);
+        loop_remove(launcher->loop, &launcher->emptied);
         cgroup_root_done(&launcher->cgroups);
         spawner_done(&launcher->spawner);
         log_folder_done(&launcher->logs);
@@ -257,17 +284,6 @@ int launcher_watch(Launcher *launcher, const char *id, pid_t pid, uint64_t start
                 return r;
         *ret_process = TAKE_PTR(process);
         return 0;
-}
-
-static bool is_known(const char *id, void *userdata)
-{
-        return launcher_find(userdata, id) != NULL;
-}
-
-void launcher_retry_cgroups(Launcher *launcher)
-{
-        if (launcher->cgroups.has_leftovers)
-                cgroup_collect(&launcher->cgroups, is_known, launcher);
 }
 
 void launcher_collect_leftovers(Launcher *launcher)

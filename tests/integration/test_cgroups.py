@@ -234,6 +234,12 @@ class Leftovers(Commands):
         self.assert_outcome(self.broker.outcome(self.add('sleep 1000 & sleep 1000 &')), 'completed')
         self.end_what_stays()
 
+    def test_that_may_be_nobodys_child(self):
+        self.assert_outcome(self.broker.outcome(self.add('sleep 1000 & sleep 1000 &')), 'completed')
+        eventually(lambda: self.broker.status()['servers'] == 0, 'the supervisor ends')
+        self.restart()
+        self.end_what_stays()
+
 
 class Upgrade(Delegated):
     """The broker is started from a copy, in whose place another one is put."""
