@@ -119,6 +119,10 @@ class Delegated(Running):
         if self.cgroup:
             self.assertEqual(self.cgroup.remove(), [])
 
+    def assert_members(self, name, pids):
+        """Those through whom another hides from its family are gone soon after it is there."""
+        eventually(lambda: self.cgroup.members(name) == pids, f'{pids} are in {name}')
+
     def restart(self):
         self.broker.kill()
         self.broker.start()
@@ -145,9 +149,9 @@ class Trees(Delegated):
         self.assertEqual(self.broker.status()['process-control'], "cgroups: a server's whole tree is " + (
             f'stopped; for limits of {" ".join(missing)} there is no controller' if missing else
             'limited and stopped'))
-        self.assertEqual(self.cgroup.members('broker'), {self.broker.process.pid})
+        self.assert_members('broker', {self.broker.process.pid})
         run, talk, server = self.start_server()
-        self.assertEqual(self.cgroup.members(server), {talk.pid})
+        self.assert_members(server, {talk.pid})
         talk.end()
         self.assertEqual(self.broker.ended(run)['outcome'], 'completed')
         self.broker.call('RemovePackage', 's', self.package.family)
@@ -156,7 +160,7 @@ class Trees(Delegated):
     def test_who_hides_from_its_family_dies_with_it(self):
         run, talk, server = self.start_server()
         hidden = [talk.ask('child') for _ in range(3)]
-        self.assertEqual(self.cgroup.members(server), {talk.pid, *hidden})
+        self.assert_members(server, {talk.pid, *hidden})
         self.assertEqual(self.cancel_to_the_end(run)['outcome'], 'canceled')
         for pid in (talk.pid, *hidden):
             self.assertTrue(wait_gone(pid), pid)
@@ -169,7 +173,7 @@ class Trees(Delegated):
         deep.mkdir(parents=True)
         (deep / 'cgroup.procs').write_text(str(child), encoding='ascii')
         (deep.parent / 'cgroup.procs').write_text(str(talk.pid), encoding='ascii')
-        self.assertEqual(self.cgroup.members(server), set())
+        self.assert_members(server, set())
         self.cancel_to_the_end(run)
         self.assertTrue(wait_gone(child) and wait_gone(talk.pid))
         eventually(lambda: self.cgroup.servers() == [], 'all of them go')
@@ -194,8 +198,8 @@ class Trees(Delegated):
         run, talk, server = self.start_server()
         hidden = talk.ask('child')
         self.restart()
-        self.assertEqual(self.cgroup.members(server), {talk.pid, hidden})
-        self.assertEqual(self.cgroup.members('broker'), {self.broker.process.pid})
+        self.assert_members(server, {talk.pid, hidden})
+        self.assert_members('broker', {self.broker.process.pid})
         self.assertEqual(self.cancel_to_the_end(run)['outcome'], 'canceled')
         self.assertTrue(wait_gone(talk.pid) and wait_gone(hidden))
         eventually(lambda: self.cgroup.servers() == [], 'its cgroup goes')
@@ -258,8 +262,8 @@ class Upgrade(Delegated):
         os.kill(self.broker.process.pid, signal.SIGUSR2)
         self.assertTrue(self.broker.client.peer_is_gone())
         self.broker.connect()
-        self.assertEqual(self.cgroup.members('broker'), {self.broker.process.pid})
-        self.assertEqual(self.cgroup.members(server), {talk.pid, hidden})
+        self.assert_members('broker', {self.broker.process.pid})
+        self.assert_members(server, {talk.pid, hidden})
         self.assertEqual(self.cancel_to_the_end(run)['outcome'], 'canceled')
         self.assertTrue(wait_gone(talk.pid) and wait_gone(hidden))
         eventually(lambda: self.cgroup.servers() == [], 'its cgroup goes')
@@ -280,7 +284,7 @@ class OwnNamespace(Delegated):
     def test_who_hides_dies(self):
         run, talk, server = self.start_server()
         hidden = talk.ask('child')
-        self.assertEqual(self.cgroup.members(server), {talk.pid, hidden})
+        self.assert_members(server, {talk.pid, hidden})
         self.cancel_to_the_end(run)
         self.assertTrue(wait_gone(talk.pid) and wait_gone(hidden))
         eventually(lambda: self.cgroup.servers() == [], 'its cgroup goes')
