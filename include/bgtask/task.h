@@ -175,8 +175,8 @@ int bgt_trigger_request(bgt_trigger *trigger, const bgt_record *arguments, int *
  * RequestAsync(deviceId, expectedDuration, arguments) of a DeviceServicingTrigger, RequestAsync(deviceId,
  * arguments) of a DeviceUseTrigger. expected_usec 0: not said; arguments may be NULL. The run finds
  * device-id:s, arguments:s and expected-duration:u in bgt_instance_details(). *ret_result is a
- * BGT_DEVICE_x: DENIED_BY_USER if the task is paused, DENIED_BY_SYSTEM if it is running or its queue
- * is full. Errors as above.
+ * BGT_DEVICE_x: DENIED_BY_USER if the task is paused, LOW_BATTERY while the battery is known to be low,
+ * DENIED_BY_SYSTEM if it is running or its queue is full. Errors as above.
  */
 int bgt_trigger_request_device(bgt_trigger *trigger, const char *device_id, uint64_t expected_usec,
                                const char *arguments, int *ret_result);

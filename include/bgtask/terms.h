@@ -149,7 +149,7 @@ enum bgt_device_result {
         BGT_DEVICE_ALLOWED = 0,
         BGT_DEVICE_DENIED_BY_USER = 1,
         BGT_DEVICE_DENIED_BY_SYSTEM = 2,
-        BGT_DEVICE_LOW_BATTERY = 3 /* a condition holds such a run here: it is not given */
+        BGT_DEVICE_LOW_BATTERY = 3 /* the condition BatteryNotLow is known not to hold */
 };
 
 /* BackgroundAccessStatus. */

@@ -17,6 +17,7 @@ enum {
         DEVICE_ALLOWED,
         DEVICE_DENIED_BY_USER,
         DEVICE_DENIED_BY_SYSTEM,
+        DEVICE_LOW_BATTERY,
 };
 
 /* Tokens of a batch's registrations: this bit, the batch and the index. Those of calls never reach it. */
@@ -571,6 +572,8 @@ static uint32_t result_of_device(const Effect *effect)
 {
         if (effect->reply.result == RESULT_ALLOWED)
                 return DEVICE_ALLOWED;
+        if (effect->reply.result == RESULT_LOW_BATTERY)
+                return DEVICE_LOW_BATTERY;
         return effect->reply.error == ERROR_PAUSED ? DEVICE_DENIED_BY_USER : DEVICE_DENIED_BY_SYSTEM;
 }
 

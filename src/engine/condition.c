@@ -48,6 +48,8 @@ static uint32_t needs_of(const Task *task)
 
         if (task->kind == TRIGGER_MAINTENANCE)
                 needs |= CONDITION_BIT(CONDITION_ON_AC_POWER);
+        if (trigger_is_of_device(task->kind))
+                needs |= CONDITION_BIT(CONDITION_BATTERY_NOT_LOW);
         for (size_t i = 0; topic && i < ELEMENTSOF(edges); i++)
                 if (edges[i].topic == topic && edges[i].condition != LEVEL_BOOT)
                         needs |= CONDITION_BIT(edges[i].condition);

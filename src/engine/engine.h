@@ -272,12 +272,13 @@ typedef enum NotifyKind {
         NOTIFY_ENDED,            /* run_row is the record */
 } NotifyKind;
 
-/* ApplicationTriggerResult as Windows numbers it. */
+/* ApplicationTriggerResult as Windows numbers it, and one more for devices. */
 enum {
         RESULT_ALLOWED,
         RESULT_CURRENTLY_RUNNING,
         RESULT_DISABLED_BY_POLICY,
         RESULT_UNKNOWN_ERROR,
+        RESULT_LOW_BATTERY,
 };
 
 typedef struct Effect {

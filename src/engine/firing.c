@@ -401,6 +401,7 @@ void firing_request(Engine *e, const Event *event)
         Task *trigger = task && !manual ? trigger_of_requests(e, task) : task;
         Firing firing = { .trigger = trigger, .fired_by = manual ? FIRED_BY_MANUAL : FIRED_BY_REQUEST, .count = 1 };
         TaskArgs args = { .firing = &firing };
+        uint64_t since;
 
         if (!task || task->state == TASK_REGISTERING || (!manual && trigger_is_spent(e, task))) {
                 effect_reply_result(e, event->token, ERROR_NO_SUCH_TASK, RESULT_UNKNOWN_ERROR, UUID_NULL);
@@ -412,6 +413,11 @@ void firing_request(Engine *e, const Event *event)
         }
         if (!manual && (task->paused || task_package(e, task)->paused)) {
                 effect_reply_result(e, event->token, ERROR_PAUSED, RESULT_DISABLED_BY_POLICY, UUID_NULL);
+                return;
+        }
+        if (!manual && trigger_is_of_device(trigger->kind) &&
+            engine_get_level(e, CONDITION_BATTERY_NOT_LOW, &since) == 0) {
+                effect_reply_result(e, event->token, ERROR_NONE, RESULT_LOW_BATTERY, UUID_NULL);
                 return;
         }
         firing.forced = manual && event->task.forced;

@@ -207,6 +207,28 @@ static void one_maintenance_trigger_makes_ac_power_a_condition_of_every_firing(v
         driver_free(d);
 }
 
+static void a_device_is_not_used_while_the_battery_is_low(void **state)
+{
+        static const Trigger on_use = { .kind = TRIGGER_DEVICE_USE };
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, WITH(hourly, on_use));
+
+        assert_int_equal(engine_get_needs(d->engine).conditions, CONDITION_BIT(CONDITION_BATTERY_NOT_LOW));
+        driver_level(d, CONDITION_BATTERY_NOT_LOW, 0);
+        assert_int_equal(driver_request(d, id)->result, RESULT_LOW_BATTERY);
+        assert_int_equal(d->n_runs + d->n_history, 0);
+        /* Its other trigger does not mind. */
+        d->run = RUN_MODE_COMPLETE;
+        driver_advance(d, USEC_PER_HOUR);
+        assert_int_equal(d->n_history, 1);
+        driver_level(d, CONDITION_BATTERY_NOT_LOW, 1);
+        assert_int_equal(driver_request(d, id)->result, RESULT_ALLOWED);
+        driver_level(d, CONDITION_BATTERY_NOT_LOW, -1);
+        assert_int_equal(driver_request(d, id)->result, RESULT_ALLOWED);
+        assert_int_equal(d->n_history, 3);
+        driver_free(d);
+}
+
 static void an_update_keeps_the_phase_of_a_trigger_wherever_it_stands(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -548,6 +570,7 @@ int main(void)
                 cmocka_unit_test(a_timer_of_a_running_task_is_dropped_and_an_event_waits),
                 cmocka_unit_test(the_firing_of_a_one_shot_is_the_last_whatever_the_other_triggers_are),
                 cmocka_unit_test(another_trigger_may_fire_while_the_one_shot_has_not),
+                cmocka_unit_test(a_device_is_not_used_while_the_battery_is_low),
                 cmocka_unit_test(one_maintenance_trigger_makes_ac_power_a_condition_of_every_firing),
                 cmocka_unit_test(an_update_keeps_the_phase_of_a_trigger_wherever_it_stands),
                 cmocka_unit_test(lists_of_triggers_that_cannot_be_are_refused),

@@ -4,7 +4,7 @@
 from harness import ByHand, MINUTE, Running
 
 ALLOWED, CURRENTLY_RUNNING, DISABLED_BY_POLICY = 0, 1, 2
-DENIED_BY_USER, DENIED_BY_SYSTEM = 1, 2
+DENIED_BY_USER, DENIED_BY_SYSTEM, LOW_BATTERY = 1, 2, 3
 
 
 class Requests(Running):
@@ -44,6 +44,17 @@ class Requests(Running):
             self.task(kind, (kind, {}), time_limit=('t', MINUTE), if_exists='update')
             row, = self.broker.tasks(name=kind)
             self.assertEqual(row['time-limit'], MINUTE)
+
+    def test_a_device_is_not_used_while_the_battery_is_low(self):
+        task = self.task('x', ('DeviceUseTrigger', {}))
+        self.broker.condition('BatteryNotLow', 'false')
+        self.assertEqual(self.request(task), LOW_BATTERY)
+        done = self.broker.bgtask('request', 'x', 'device-id=usb#1')
+        self.assertEqual(done.status, 5, done.err)
+        self.assertIn('x: LowBattery', done.out)
+        self.assertEqual(self.broker.history(), [])
+        self.broker.condition('BatteryNotLow', 'unknown')
+        self.assertEqual(self.request(task), ALLOWED)
 
     def test_what_is_requested_of_another_trigger_is_refused(self):
         task = self.task('x', ('boot', {}))

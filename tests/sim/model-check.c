@@ -409,6 +409,8 @@ static void check_needs(World *w)
 
                 if (has_trigger(&t->spec, TRIGGER_MAINTENANCE))
                         wanted |= CONDITION_BIT(CONDITION_ON_AC_POWER);
+                if (has_trigger(&t->spec, TRIGGER_DEVICE_USE) || has_trigger(&t->spec, TRIGGER_DEVICE_SERVICING))
+                        wanted |= CONDITION_BIT(CONDITION_BATTERY_NOT_LOW);
                 if (has_trigger(&t->spec, TRIGGER_LOGIN))
                         wanted |= CONDITION_BIT(CONDITION_SESSION_CONNECTED);
                 for (size_t i = 0; i <= t->spec.n_more; i++)

@@ -6,11 +6,6 @@
 
 #include "model.h"
 
-uint64_t timer_window(const Trigger *trigger)
-{
-        return trigger->kind == TRIGGER_INTERVAL ? trigger->window_usec : 15 * USEC_PER_MINUTE;
-}
-
 static bool can_fire(Model *m, const MTask *t)
 {
         return !t->forgotten && (t->state == T_REGISTERED || t->state == T_UPDATING) && !is_spent(m, t);
@@ -575,7 +570,7 @@ void model_request(World *w, const Event *e)
 {
         Model *m = w->model;
         MTask *t = model_task(m, e->task.task);
-        bool manual = e->type == EVENT_RUN_NOW;
+        bool manual = e->type == EVENT_RUN_NOW, paused, low;
         const Trigger *application = NULL;
         Fire how = { .fired_by = manual ? FIRED_BY_MANUAL : FIRED_BY_REQUEST, .count = 1,
                      .forced = manual && e->task.forced, .details = manual ? NULL : e->task.details,
@@ -596,8 +591,10 @@ void model_request(World *w, const Event *e)
                 expect_refusal(w, e->token);
                 return;
         }
-        if (!manual && (t->paused || model_package_paused(m, &t->spec))) {
-                expect_result(w, e, RESULT_DISABLED_BY_POLICY);
+        paused = t->paused || model_package_paused(m, &t->spec);
+        low = application && trigger_is_of_device((int)application->kind) && m->level[CONDITION_BATTERY_NOT_LOW] == 0;
+        if (!manual && (paused || low)) {
+                expect_result(w, e, paused ? RESULT_DISABLED_BY_POLICY : RESULT_LOW_BATTERY);
                 return;
         }
         switch (fire(w, t, &how, &f)) {

@@ -464,3 +464,8 @@ void model_print(World *w)
                        m->servers[i].launched ? " launched" : "", m->servers[i].app ? " app" : "",
                        m->servers[i].retired ? " retired" : "");
 }
+
+uint64_t timer_window(const Trigger *trigger)
+{
+        return trigger->kind == TRIGGER_INTERVAL ? trigger->window_usec : 15 * USEC_PER_MINUTE;
+}
