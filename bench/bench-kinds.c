@@ -271,34 +271,41 @@ static void add(bgt *b, bgt_trigger *trigger, int condition)
         bgt_builder_unref(builder);
 }
 
-/* One task of every kind, and beside each a condition as long as there are any. */
+/* One task of every kind that needs no capability, and one for each condition. */
 static void add_every_kind(const Bench *bench, bgt *b)
 {
         static const int systems[] = {
                 BGT_SYSTEM_USER_PRESENT, BGT_SYSTEM_USER_AWAY, BGT_SYSTEM_NETWORK_STATE_CHANGE,
                 BGT_SYSTEM_INTERNET_AVAILABLE, BGT_SYSTEM_SESSION_CONNECTED, BGT_SYSTEM_SERVICING_COMPLETE,
+                BGT_SYSTEM_LOCK_SCREEN_APPLICATION_ADDED, BGT_SYSTEM_LOCK_SCREEN_APPLICATION_REMOVED,
                 BGT_SYSTEM_TIME_ZONE_CHANGE, BGT_SYSTEM_BACKGROUND_WORK_COST_CHANGE, BGT_SYSTEM_POWER_STATE_CHANGE,
-        };
-        static const int conditions[] = {
-                BGT_CONDITION_USER_PRESENT, BGT_CONDITION_INTERNET_AVAILABLE, BGT_CONDITION_SESSION_CONNECTED,
-                BGT_CONDITION_FREE_NETWORK_AVAILABLE, BGT_CONDITION_BACKGROUND_WORK_COST_NOT_HIGH,
-                BGT_CONDITION_ON_AC_POWER, BGT_CONDITION_BATTERY_NOT_LOW, BGT_CONDITION_DEVICE_IDLE,
         };
         const char *const matches[] = { "subsystem=net", NULL };
         time_t tomorrow = (time_t)(bench_real_usec() / 1e6) + 86400;
+        char address[128];
 
+        snprintf(address, sizeof address, "unix:%.100s/listen", bench->folder);
         add(b, bgt_trigger_time(15, false), -1);
         add(b, bgt_trigger_maintenance(15, false), -1);
         add(b, calendar_trigger(bench, tomorrow, 0), -1);
         add(b, file_trigger(bench, 0, 0), -1);
         add(b, bgt_trigger_devices(matches, false, false), -1);
         add(b, bgt_trigger_custom_system_event("bench", false), -1);
+        add(b, bgt_trigger_socket(address, false), -1);
+        add(b, bgt_trigger_application(), -1);
+        add(b, bgt_trigger_media_processing(), -1);
+        add(b, bgt_trigger_device_use(), -1);
+        add(b, bgt_trigger_device_servicing(), -1);
+        add(b, bgt_trigger_toast_action(NULL, false), -1);
+        add(b, bgt_trigger_toast_history_changed(false), -1);
+        add(b, bgt_trigger_push_notification(false), -1);
         for (int kind = BGT_TRIGGER_BOOT; kind <= BGT_TRIGGER_RESUME; kind++)
                 add(b, bgt_trigger_event(kind, false), -1);
         for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
                 add(b, bgt_trigger_system(systems[i], false), -1);
-        for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
-                add(b, bgt_trigger_interval(UINT64_C(3600000000), 60000000, false), conditions[i]);
+        for (int condition = BGT_CONDITION_USER_PRESENT; condition <= BGT_CONDITION_NO_IO_PRESSURE; condition++)
+                if (condition <= BGT_CONDITION_BACKGROUND_WORK_COST_NOT_HIGH || condition >= BGT_CONDITION_ON_AC_POWER)
+                        add(b, bgt_trigger_interval(UINT64_C(3600000000), 60000000, false), condition);
 }
 
 static void measure_rest(void)

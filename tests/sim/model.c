@@ -98,6 +98,11 @@ bool is_timer(const Trigger *trigger)
                 trigger->kind == TRIGGER_INTERVAL || is_calendar(trigger);
 }
 
+uint64_t timer_window(const Trigger *trigger)
+{
+        return trigger->kind == TRIGGER_INTERVAL ? trigger->window_usec : 15 * USEC_PER_MINUTE;
+}
+
 bool is_calendar(const Trigger *trigger)
 {
         return trigger->kind == TRIGGER_CALENDAR;
@@ -463,9 +468,4 @@ void model_print(World *w)
                        package_names[m->servers[i].package], m->servers[i].exe, server_states[m->servers[i].state],
                        m->servers[i].launched ? " launched" : "", m->servers[i].app ? " app" : "",
                        m->servers[i].retired ? " retired" : "");
-}
-
-uint64_t timer_window(const Trigger *trigger)
-{
-        return trigger->kind == TRIGGER_INTERVAL ? trigger->window_usec : 15 * USEC_PER_MINUTE;
 }
