@@ -192,6 +192,8 @@ class Upgrade(Running):
                 try:
                     with contextlib.suppress(Lost), Client(str(self.broker.bus)):
                         pass
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # let in by the program that ends: it asks again
                 except OSError as error:
                     errors.append(error)
         thread = threading.Thread(target=connect)
