@@ -30,8 +30,9 @@ static int read_page(const Salvage *s, uint32_t number)
 
 static int prepare(Salvage *s)
 {
+        /* The log would grow by a page for each that is read. */
         static const char settle[] =
-                "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cell_size_check = ON";
+                "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 1000";
         static const char point[] = "UPDATE sqlite_schema SET rootpage = ?1 WHERE type = 'table' AND name = ?2";
         sqlite3_int64 size;
         uint8_t start[2];
