@@ -7,7 +7,6 @@
  * interval; or one part alone: files, calendar, interval, all or rest.
  */
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +58,6 @@ static bgt_trigger *file_trigger(const Bench *bench, time_t due, int i)
         return bgt_trigger_files(paths, false, 1000, 1000000, true);
 }
 
-static void touch(const char *folder, int i)
-{
-        char path[160];
-        int fd;
-
-        snprintf(path, sizeof path, "%s/%d", folder, i);
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-                bench_die(path, NULL);
-        close(fd);
-}
-
 /* Who watches and does not read meanwhile would be disconnected, and never hear of what has ended then. */
 static void touch_all(const Bench *bench, bgt *b, int n)
 {
@@ -78,7 +65,7 @@ static void touch_all(const Bench *bench, bgt *b, int n)
 
         for (int i = 0; i < n; i++) {
                 folder_of(bench, i, path);
-                touch(path, 0);
+                bench_touch(path, 0);
                 if (bgt_dispatch(b) < 0)
                         bench_die_of("dispatch");
         }

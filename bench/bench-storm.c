@@ -87,18 +87,6 @@ static void path_of(const Storm *storm, unsigned i, char path[static 128])
         snprintf(path, 128, "%s/watched/%u", storm->bench->folder, i);
 }
 
-static void touch(const char *folder, unsigned i)
-{
-        char path[160];
-        int fd;
-
-        snprintf(path, sizeof path, "%s/%u", folder, i);
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-                bench_die(path, NULL);
-        close(fd);
-}
-
 static bgt_trigger *watch(const char *path, bool recursive)
 {
         const char *const paths[] = { path, NULL };
@@ -120,7 +108,7 @@ static void change_one_folder(Storm *storm, unsigned i)
         char path[128];
 
         path_of(storm, 0, path);
-        touch(path, i % STORM_FILES);
+        bench_touch(path, i % STORM_FILES);
 }
 
 /* Each change of a file is two events or three: they may be more than the kernel keeps for us. */
@@ -150,7 +138,7 @@ static void change_many_folders(Storm *storm, unsigned i)
         char path[128];
 
         path_of(storm, i % WATCHED_FOLDERS, path);
-        touch(path, i / WATCHED_FOLDERS % STORM_FILES);
+        bench_touch(path, i / WATCHED_FOLDERS % STORM_FILES);
 }
 
 static void make_tree(Storm *storm, bgt *b)

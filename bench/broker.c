@@ -195,6 +195,18 @@ void bench_stop(Bench *bench)
                 fprintf(stderr, "bench: %s is left\n", bench->folder);
 }
 
+void bench_touch(const char *folder, unsigned i)
+{
+        char path[160];
+        int fd;
+
+        snprintf(path, sizeof path, "%s/%u", folder, i);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                bench_die(path, NULL);
+        close(fd);
+}
+
 bgt_builder *bench_interval_builder(bgt *b, const char *name)
 {
         bgt_trigger *trigger = bgt_trigger_interval(UINT64_C(86400000000), 60000000, false);

@@ -35,6 +35,8 @@ noreturn void bench_die_of(const char *what);
 bgt *bench_open(const Bench *bench, int flags);
 /* Until so many have ended, which what watches counts. */
 void bench_dispatch_until(bgt *b, const int *n_ended, int n);
+/* Opens the file of that number in a folder for writing; makes it if it is not there. */
+void bench_touch(const char *folder, unsigned i);
 /* A builder of an interval task with one condition, whose class is the warm one. */
 bgt_builder *bench_interval_builder(bgt *b, const char *name);
 /* How many of n_batches times 1000 such tasks it registers in a second. Names begin with the prefix. */

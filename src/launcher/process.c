@@ -69,26 +69,22 @@ int process_new(Launcher *launcher, const char *id, void *userdata, Process **re
 
 Process *process_free(Process *process)
 {
-        Launcher *launcher;
         bool is_over;
 
         if (!process)
                 return NULL;
-        launcher = process->launcher;
         is_over = process->pid == 0 || process->ended;
-        loop_remove(launcher->loop, &process->source);
+        loop_remove(process->launcher->loop, &process->source);
         loop_drop_job(&process->polite_job);
         output_close(&process->output, is_over);
         process->cgroup_fd = safe_close(process->cgroup_fd);
-        if (is_over && process->id && process->descends) {
-                launcher_retry_cgroups(launcher);
-                cgroup_remove(&launcher->cgroups, process->id);
-        }
+        if (is_over && process->id && process->descends)
+                cgroup_remove(&process->launcher->cgroups, process->id);
         safe_close(process->pidfd);
         safe_close(process->socket_fd);
         if (list_is_linked(&process->node)) {
                 list_remove(&process->node);
-                launcher->n_processes--;
+                process->launcher->n_processes--;
         }
         free(process->id);
         free(process);

@@ -54,10 +54,8 @@ static void handle_event(LoopSource *source, uint32_t events, void *userdata)
         if (read(launcher->reaper.event_fd, &n, sizeof n) < 0)
                 return;
         for (int i = 0; i < SWEEP_MAX; i++)
-                if (!reap_one(launcher)) {
-                        launcher_retry_cgroups(launcher);
+                if (!reap_one(launcher))
                         return;
-                }
         n = 1;
         if (write(launcher->reaper.event_fd, &n, sizeof n) < 0)
                 return;
