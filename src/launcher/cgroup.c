@@ -234,10 +234,8 @@ static void remove_or_wait(CgroupRoot *root, const char *name)
                 return;
         snprintf(events, sizeof events, "/proc/self/fd/%d/%s/cgroup.events", root->fd, name);
         /* The last one may have left before somebody watched. */
-        if (root->emptied_fd >= 0 && inotify_add_watch(root->emptied_fd, events, IN_MODIFY) >= 0 &&
-            remove_tree(root->fd, name, DEPTH_MAX))
-                return;
-        root->has_leftovers = true;
+        if (root->emptied_fd >= 0 && inotify_add_watch(root->emptied_fd, events, IN_MODIFY) >= 0)
+                (void)remove_tree(root->fd, name, DEPTH_MAX);
 }
 
 void cgroup_remove(CgroupRoot *root, const char *id)
@@ -258,7 +256,6 @@ void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdat
 
         if (root->fd < 0 || folder_open(root->fd, ".", &dir) < 0)
                 return;
-        root->has_leftovers = false;
         snprintf(prefix, sizeof prefix, "server-%s-", root->tag);
         while ((entry = readdir(dir)))
                 if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&

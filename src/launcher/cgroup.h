@@ -22,8 +22,8 @@ typedef struct CgroupRoot {
         char tag[9];
         unsigned enabled; /* LimitMask: controllers that we have */
         unsigned refused; /* and that we cannot have */
-        bool has_leftovers; /* somebody is still in the cgroup of a server that has ended */
-        int emptied_fd;     /* inotify: readable when the last one has left such a cgroup; -1: nobody tells */
+        int emptied_fd;   /* inotify: readable when the last one has left the cgroup of a server that has ended;
+                           * -1: nobody tells */
 } CgroupRoot;
 
 /*
@@ -40,7 +40,7 @@ unsigned cgroup_missing_controllers(const CgroupRoot *root);
 int cgroup_create(CgroupRoot *root, const char *id, const LaunchLimits *limits, int *ret_fd, unsigned *ret_enforced);
 /* -ENOENT. */
 int cgroup_open(CgroupRoot *root, const char *id, int *ret_fd);
-/* Removes it if nobody is in it. */
+/* Removes it if nobody is in it; emptied_fd tells when that is so. */
 void cgroup_remove(CgroupRoot *root, const char *id);
 /* Removes the empty ones that keep() does not want. */
 void cgroup_collect(CgroupRoot *root, bool (*keep)(const char *id, void *userdata), void *userdata);

@@ -74,8 +74,6 @@ int process_new(Launcher *launcher, const char *id, void *userdata, Process **re
 int process_watch(Process *process);
 /* Waits for it if it can be had without waiting; true if its result is known. */
 bool process_collect(Process *process);
-/* Removes cgroups that servers have left behind if they are empty by now. */
-void launcher_retry_cgroups(Launcher *launcher);
 Process *launcher_find(Launcher *launcher, const char *id);
 /* True if descriptor 1 or 2 of a process is the FIFO of this one. */
 bool process_prints_here(const Process *process, pid_t pid);

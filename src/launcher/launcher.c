@@ -52,12 +52,6 @@ static bool is_known(const char *id, void *userdata)
         return launcher_find(userdata, id) != NULL;
 }
 
-void launcher_retry_cgroups(Launcher *launcher)
-{
-        if (launcher->cgroups.has_leftovers)
-                cgroup_collect(&launcher->cgroups, is_known, launcher);
-}
-
 /* What happened to which of them does not matter: all are tried. */
 static void handle_emptied(LoopSource *source, uint32_t events, void *userdata)
 {
@@ -66,7 +60,7 @@ static void handle_emptied(LoopSource *source, uint32_t events, void *userdata)
 
         while (read(launcher->cgroups.emptied_fd, event, sizeof event) > 0)
                 ;
-        launcher_retry_cgroups(launcher);
+        cgroup_collect(&launcher->cgroups, is_known, launcher);
 }
 
 static int set_up(Launcher *launcher, const LauncherConfig *config)
