@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds what runs inside of Wine: build.py WINEGCC WIDL OBJCOPY CC SOURCE OUTPUT ARCHIVE...
+"""Builds what runs inside of Wine: build.py WINEGCC WIDL OBJCOPY SOURCE OUTPUT ARCHIVE... -- CC...
 
 SOURCE is src/, OUTPUT the folder for everything that is made; of the archives the first has our objects with the calls
 of Windows (bridge.c), the others libbgtask.
@@ -17,7 +17,9 @@ LIBRARY, HOST = 'bgtask-wine.dll.so', 'bgtask-wine-host.exe.so'
 
 
 def main():
-    winegcc, widl, objcopy, cc, source, output, *archives = sys.argv[1:]
+    end = sys.argv.index('--')
+    winegcc, widl, objcopy, source, output, *archives = sys.argv[1:end]
+    cc = sys.argv[end + 1:]
     here, output = pathlib.Path(source).resolve() / 'wine', pathlib.Path(output).resolve()
     output.mkdir(parents=True, exist_ok=True)
     archives = [str(pathlib.Path(archive).resolve()) for archive in archives]
@@ -50,7 +52,7 @@ def main():
 
     # Two worlds with the same names: of ours only what bridge.h declares is seen.
     seen = re.findall(r'^\w+ (bridge_\w+)\(', (here / 'bridge.h').read_text(encoding='utf-8'), re.MULTILINE)
-    run(cc, '-r', '-nostdlib', '-o', 'bridge-all.o', '-Wl,--whole-archive', archives[0], '-Wl,--no-whole-archive')
+    run(*cc, '-r', '-nostdlib', '-o', 'bridge-all.o', '-Wl,--whole-archive', archives[0], '-Wl,--no-whole-archive')
     run(objcopy, *(f'--keep-global-symbol={name}' for name in seen), 'bridge-all.o', 'bridge.o')
     run(winegcc, '-m64', '-shared', '-o', LIBRARY, here / 'bgtask.spec', 'agile.o', 'dll.o', 'serve.o', 'registry.o',
         'dlldata.o', 'background_p.o', 'background_i.o', 'bridge.o', '-Wl,--start-group', *archives[1:],
