@@ -293,8 +293,6 @@ static int open_launcher(Broker *broker)
 
         if (r < 0)
                 broker_log("cannot prepare to start servers: %s", strerror(-r));
-        else
-                broker_load_environment(broker);
         return r;
 }
 
@@ -456,9 +454,11 @@ int broker_new(const BrokerOptions *options, Broker **ret_broker)
         if (r >= 0)
                 r = open_engine(broker);
         if (r >= 0)
-                r = broker_sensors_open(broker);
-        if (r >= 0)
                 r = open_launcher(broker);
+        if (r >= 0)
+                r = broker_load_environment(broker);
+        if (r >= 0)
+                r = broker_sensors_open(broker);
         if (r >= 0)
                 r = open_bus(broker);
         if (r >= 0)
@@ -499,6 +499,7 @@ Broker *broker_free(Broker *broker)
         engine_free(broker->engine);
         journal_free(broker->journal);
         buffer_done(&broker->imported);
+        free(broker->session_bus);
         clock_free(broker->clock);
         effects_done(&broker->effects);
         list_for_each_safe(i, &broker->packages)

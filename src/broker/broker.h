@@ -150,6 +150,7 @@ struct Broker {
         ListNode advances;      /* test clock: callers of Advance that wait */
         uint64_t patience_usec; /* test clock: for processes, at each stop of theirs */
         Buffer imported;        /* variables for servers and commands */
+        char *session_bus;      /* its address; "": the machine's own broker has none */
         uint8_t cookie_key[32];
         uint64_t started_real_usec;
         Uuid boot_id;
@@ -344,8 +345,8 @@ const char *broker_name_trigger(const TaskSpec *spec, uint32_t place, char buf[s
 void broker_why_sentence(Broker *broker, const TaskInfo *task, const Why *why, const EngineTime *now,
                          char sentence[static WHY_SENTENCE_MAX]);
 
-/* environment.c */
-void broker_load_environment(Broker *broker);
+/* environment.c: with session_bus. -ENOMEM. */
+int broker_load_environment(Broker *broker);
 void on_import_environment(Call *call, const BusVariable *variables, size_t n, void *userdata);
 
 /* plan.c */

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "broker/broker.h"
 
 #define FILE_NAME "environment"
 #define FILE_MAX (1024 * 1024)
+#define SESSION_BUS "DBUS_SESSION_BUS_ADDRESS"
 
 /* broker->imported holds "NAME=value" with a NUL behind each. The end of the list for NULL. */
 static char *next_variable(const Broker *broker, char *variable)
@@ -79,19 +81,44 @@ static int save(const Broker *broker)
         return replace_file(path, broker->imported.data, broker->imported.size, false);
 }
 
-void broker_load_environment(Broker *broker)
+/*
+ * The session bus: that of the environment that was imported or, if none was, of this process's; and where that is not
+ * there, the one at its usual place. On failure (-ENOMEM) it is the one before.
+ */
+static int find_session_bus(Broker *broker)
+{
+        const char *variable = find(broker, SESSION_BUS), *runtime = getenv("XDG_RUNTIME_DIR");
+        const char *first = variable ? variable + strlen(SESSION_BUS "=") : getenv(SESSION_BUS) ?: "";
+        char *address;
+        int n;
+
+        if (broker->options.paths.system)
+                n = asprintf(&address, "%s", "");
+        else if (runtime && runtime[0] == '/')
+                n = asprintf(&address, "%s%sunix:path=%s/bus", first, first[0] ? ";" : "", runtime);
+        else
+                n = asprintf(&address, "%s%sunix:path=/run/user/%u/bus", first, first[0] ? ";" : "",
+                             (unsigned)geteuid());
+        if (n < 0)
+                return -ENOMEM;
+        free(broker->session_bus);
+        broker->session_bus = address;
+        return 0;
+}
+
+static int load(Broker *broker)
 {
         _cleanup_(freep) char *path = NULL, *data = malloc(FILE_MAX + 1);
         _cleanup_(closep) int fd = -1;
         ssize_t n = -1;
 
         if (asprintf(&path, "%s/" FILE_NAME, broker->paths.runtime) < 0 || !data)
-                return;
+                return -ENOMEM;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0)
                 n = read(fd, data, FILE_MAX);
         if (n <= 0)
-                return;
+                return 0;
         data[n] = '\0';
         for (char *variable = data; variable < data + n; variable += strlen(variable) + 1) {
                 char *equals = strchr(variable, '=');
@@ -102,6 +129,14 @@ void broker_load_environment(Broker *broker)
                 (void)import(broker, variable, equals + 1);
                 *equals = '=';
         }
+        return 0;
+}
+
+int broker_load_environment(Broker *broker)
+{
+        int r = load(broker);
+
+        return r < 0 ? r : find_session_bus(broker);
 }
 
 void on_import_environment(Call *call, const BusVariable *variables, size_t n, void *userdata)
@@ -122,6 +157,9 @@ void on_import_environment(Call *call, const BusVariable *variables, size_t n, v
                 else if (r < 0)
                         bus_reply_error(call, error_from_errno(r), NULL);
         }
+        if (find_session_bus(broker) < 0 ||
+            (broker->sensors && sensors_move_session(broker->sensors, broker->session_bus) < 0))
+                broker_log("cannot go to the session bus of the imported environment");
         if (save(broker) < 0)
                 broker_log("cannot keep the imported environment for the next broker");
         if (r >= 0)

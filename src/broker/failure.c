@@ -95,20 +95,6 @@ static void on_disconnected(Connection *c, int reason, void *userdata)
         hang_up(f);
 }
 
-/* The session bus of this process, or that of systemd's user manager. */
-static int connect_session(Failures *f, int *ret_fd)
-{
-        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *runtime = getenv("XDG_RUNTIME_DIR");
-        char standard[160];
-
-        if (address && address[0])
-                return address_connect(address, ret_fd);
-        if (!runtime || runtime[0] != '/')
-                return -ENOENT;
-        snprintf(standard, sizeof standard, "unix:path=%.100s/bus", runtime);
-        return address_connect(standard, ret_fd);
-}
-
 static void on_hello(Connection *c, Message *reply, int error, void *userdata)
 {
 }
@@ -121,9 +107,10 @@ static int open_session(Failures *f)
                 .userdata = f,
         };
         _cleanup_(closep) int fd = -1;
+        const char *entry;
         int r;
 
-        r = connect_session(f, &fd);
+        r = address_connect_own(f->broker->session_bus, &fd, &entry);
         if (r < 0)
                 return r;
         r = connection_new(&f->broker->loop, fd, &options, &f->connection);

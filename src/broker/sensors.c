@@ -210,26 +210,12 @@ void broker_sensors_update(Broker *broker, bool baseline)
                 sensors_end_peek(broker->sensors);
 }
 
-/* Of this process, or that of systemd's user manager. */
-static const char *find_session_bus(void)
-{
-        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *runtime = getenv("XDG_RUNTIME_DIR");
-        static char standard[160];
-
-        if (address && address[0])
-                return address;
-        if (!runtime || runtime[0] != '/')
-                return "";
-        snprintf(standard, sizeof standard, "unix:path=%.100s/bus", runtime);
-        return standard;
-}
-
 int broker_sensors_open(Broker *broker)
 {
         const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
         const SensorsConfig config = {
                 .system_bus = address && address[0] ? address : ADDRESS_SYSTEM_BUS,
-                .session_bus = broker->options.paths.system ? "" : find_session_bus(),
+                .session_bus = broker->session_bus,
                 .push_distributor = getenv("UNIFIEDPUSH_DISTRIBUTOR") ?: "",
                 .sysfs = "/sys",
                 .localtime = "/etc/localtime",

@@ -13,6 +13,8 @@
 
 /* These, and nothing else that happens to be in the caller's environment. */
 static const char *const passed[] = { "HOME=", "USER=", "LOGNAME=", "PATH=", "LANG=", "XDG_", "BGTASK_" };
+/* The machine's own broker has no session. */
+static const char *const passed_to_user[] = { "DBUS_SESSION_BUS_ADDRESS=" };
 /* What belongs to a server is not the broker's. */
 static const char *const kept[] = { "BGTASK_FD=", "BGTASK_PACKAGE=", "BGTASK_LOCAL_FOLDER=" };
 
@@ -39,7 +41,7 @@ static bool starts_with_one_of(const char *variable, const char *const *list, si
 }
 
 /* The strings are borrowed. */
-static char **clean_environment(void)
+static char **clean_environment(bool system)
 {
         size_t n = 0;
         char **list;
@@ -51,8 +53,9 @@ static char **clean_environment(void)
                 return NULL;
         n = 0;
         for (char **i = environ; i && *i; i++)
-                if (starts_with_one_of(*i, passed, ELEMENTSOF(passed)) &&
-                    !starts_with_one_of(*i, kept, ELEMENTSOF(kept)))
+                if ((starts_with_one_of(*i, passed, ELEMENTSOF(passed)) &&
+                     !starts_with_one_of(*i, kept, ELEMENTSOF(kept))) ||
+                    (!system && starts_with_one_of(*i, passed_to_user, ELEMENTSOF(passed_to_user))))
                         list[n++] = *i;
         return list;
 }
@@ -188,7 +191,7 @@ static bool ask_service_manager(bool system, char *const *environment)
 int autostart_run(bool system)
 {
         char *const argv[] = { (char *)"bgtaskd", system ? (char *)"--system" : NULL, NULL };
-        _cleanup_(freep) char **environment = clean_environment();
+        _cleanup_(freep) char **environment = clean_environment(system);
         int error = 0, r;
 
         if (!environment)

@@ -85,6 +85,7 @@ static void a_broker_is_started_with_nothing_of_the_caller(void **state)
         setenv("SECRET", "of the caller", 1);
         setenv("BGTASK_PACKAGE", PACKAGE_1, 1);
         setenv("XDG_SOMETHING", "passed", 1);
+        setenv("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=mine", 1);
         assert_int_equal(bgt_open("App_x", 0, &b), 0);
         bgt_close(b);
         read_notes();
@@ -92,6 +93,7 @@ static void a_broker_is_started_with_nothing_of_the_caller(void **state)
         assert_true(noted("cwd /\n"));
         assert_true(noted("XDG_SOMETHING=passed"));
         assert_true(noted("BGTASK_BUS="));
+        assert_true(noted("DBUS_SESSION_BUS_ADDRESS=unix:abstract=mine\n"));
         assert_false(noted("BGTASK_PACKAGE="));
         assert_false(noted("SECRET="));
         assert_false(noted(" 17 -> "));
@@ -106,6 +108,7 @@ static void a_broker_is_started_with_nothing_of_the_caller(void **state)
         assert_int_equal(errno, ECHILD);
         unsetenv("SECRET");
         unsetenv("XDG_SOMETHING");
+        unsetenv("DBUS_SESSION_BUS_ADDRESS");
         unsetenv("BGTASK_PACKAGE");
         close(leaked);
         close(fd);

@@ -3,10 +3,12 @@
 #include "dbus/address.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/hex.h"
 #include "base/macro.h"
@@ -92,32 +94,64 @@ static int connect_entry(const char *entry, size_t n, int *ret_fd)
         return 0;
 }
 
-int address_connect(const char *address, int *ret_fd)
+/* Who listened is who is asked: the creator of the socket. */
+static bool is_own(int fd)
+{
+        struct ucred peer;
+        socklen_t size = sizeof peer;
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) >= 0 &&
+               (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static int connect_first(const char *address, bool own, int *ret_fd, const char **ret_entry)
 {
         int r = -EINVAL;
 
-        while (*address) {
-                size_t n = strcspn(address, ";");
-                int q = connect_entry(address, n, ret_fd);
+        for (; *address; address = address_next(address)) {
+                _cleanup_(closep) int fd = -1;
+                int q = connect_entry(address, strcspn(address, ";"), &fd);
 
-                if (q >= 0)
+                if (q >= 0 && own && !is_own(fd))
+                        q = -EPERM;
+                if (q >= 0) {
+                        *ret_fd = TAKE_FD(fd);
+                        *ret_entry = address;
                         return 0;
+                }
                 /* An entry that is not for us says nothing about the one that is. */
                 if (q != -EINVAL)
                         r = q;
-                address += n + (address[n] == ';');
         }
         return r;
 }
 
+int address_connect(const char *address, int *ret_fd)
+{
+        const char *entry;
+
+        return connect_first(address, false, ret_fd, &entry);
+}
+
+int address_connect_own(const char *address, int *ret_fd, const char **ret_entry)
+{
+        return connect_first(address, true, ret_fd, ret_entry);
+}
+
+const char *address_next(const char *address)
+{
+        size_t n = strcspn(address, ";");
+
+        return address + n + (address[n] == ';');
+}
+
 int address_get_path(const char *address, char *buf, size_t size)
 {
-        while (*address) {
-                size_t n = strcspn(address, ";");
+        for (; *address; address = address_next(address)) {
                 struct sockaddr_un entry;
                 socklen_t unused;
 
-                if (parse_entry(address, n, &entry, &unused) >= 0 && entry.sun_path[0] != '\0') {
+                if (parse_entry(address, strcspn(address, ";"), &entry, &unused) >= 0 && entry.sun_path[0] != '\0') {
                         size_t length = strnlen(entry.sun_path, sizeof entry.sun_path);
 
                         if (length >= size)
@@ -126,7 +160,6 @@ int address_get_path(const char *address, char *buf, size_t size)
                         buf[length] = '\0';
                         return 0;
                 }
-                address += n + (address[n] == ';');
         }
         return -ENOENT;
 }

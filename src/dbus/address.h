@@ -14,5 +14,14 @@
  */
 int address_connect(const char *address, int *ret_fd);
 
+/*
+ * The same where who listens is this process's own user, or root: anybody may listen at the address of a bus that is
+ * gone. Others answer -EPERM. ret_entry: where the entry begins that answered, which lies in address.
+ */
+int address_connect_own(const char *address, int *ret_fd, const char **ret_entry);
+
 /* The file of the first entry that has one. -ENOENT if none has, -ENAMETOOLONG. */
 int address_get_path(const char *address, char *buf, size_t size);
+
+/* What stands behind the first entry, "" if nothing does. */
+const char *address_next(const char *address);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -87,6 +88,38 @@ static void a_path_that_is_too_long_is_refused(void **state)
         assert_int_equal(try_address("unix:path=/%s", path), -EINVAL);
 }
 
+static void what_another_user_listens_on_is_not_ones_own(void **state)
+{
+        char name[16], address[128];
+        const char *entry;
+        int theirs, own, fd = -1;
+
+        if (geteuid() != 0)
+                skip();
+        assert_int_equal(seteuid(65534), 0);
+        theirs = listen_abstract(name);
+        assert_int_equal(seteuid(0), 0);
+        snprintf(address, sizeof address, "unix:abstract=%s", name);
+        assert_int_equal(address_connect_own(address, &fd, &entry), -EPERM);
+        own = listen_abstract(name);
+        snprintf(address + strlen(address), sizeof address - strlen(address), ";unix:abstract=%s;tcp:", name);
+        assert_int_equal(address_connect_own(address, &fd, &entry), 0);
+        assert_ptr_equal(entry, address_next(address));
+        assert_string_equal(address_next(entry), "tcp:");
+        assert_string_equal(address_next(address_next(entry)), "");
+        close(fd);
+        /* Root's is everybody's. */
+        assert_int_equal(seteuid(65534), 0);
+        assert_int_equal(address_connect_own(address, &fd, &entry), 0);
+        assert_ptr_equal(entry, address);
+        close(fd);
+        assert_int_equal(address_connect_own(entry = address_next(address), &fd, &entry), 0);
+        assert_int_equal(seteuid(0), 0);
+        close(fd);
+        close(own);
+        close(theirs);
+}
+
 static void the_file_of_an_address_is_that_of_its_first_entry_with_one(void **state)
 {
         char path[108];
@@ -106,6 +139,7 @@ int main(void)
                 cmocka_unit_test(the_first_entry_that_answers_is_connected),
                 cmocka_unit_test(what_no_entry_answers_says_why),
                 cmocka_unit_test(a_path_that_is_too_long_is_refused),
+                cmocka_unit_test(what_another_user_listens_on_is_not_ones_own),
                 cmocka_unit_test(the_file_of_an_address_is_that_of_its_first_entry_with_one),
         };
 

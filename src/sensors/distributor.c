@@ -382,7 +382,7 @@ int distributor_init(Distributor *d, Loop *loop, const char *address, const char
                 return 0;
         r = delay_init(&d->delay, loop, on_delay_over, d);
         if (r >= 0)
-                r = system_bus_new(loop, address, &d->bus);
+                r = system_bus_new(loop, address, true, &d->bus);
         if (r >= 0)
                 r = system_bus_add(d->bus, &d->user);
         if (r < 0) {

@@ -10,7 +10,6 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "dbus/address.h"
 #include "sensors/service.h"
 
 #define NAME "org.freedesktop.Notifications"
@@ -354,7 +353,7 @@ static int connect_monitor(Notifications *n)
         _cleanup_(closep) int fd = -1;
         int r;
 
-        r = address_connect(n->config->session_bus, &fd);
+        r = system_bus_connect(n->bus, &fd);
         if (r >= 0)
                 r = connection_new(n->loop, fd, &options, &n->monitor);
         if (r < 0)
@@ -461,13 +460,18 @@ int notifications_new(Loop *loop, const SensorsConfig *config, Notifications **r
         if (r >= 0)
                 r = delay_init(&n->retry, loop, on_retry, n);
         if (r >= 0 && config->session_bus[0])
-                r = system_bus_new(loop, config->session_bus, &n->bus);
+                r = system_bus_new(loop, config->session_bus, true, &n->bus);
         if (r >= 0 && n->bus)
                 r = service_init(&n->service, loop, n->bus, &type, n);
         if (r < 0)
                 return r;
         *ret_notifications = TAKE_PTR(n);
         return 0;
+}
+
+int notifications_move(Notifications *n, const char *address)
+{
+        return n->bus ? system_bus_move(n->bus, address) : 0;
 }
 
 Notifications *notifications_free(Notifications *n)

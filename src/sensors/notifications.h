@@ -25,6 +25,9 @@ int notifications_new(Loop *loop, const SensorsConfig *config, Notifications **r
 Notifications *notifications_free(Notifications *notifications);
 DEFINE_CLEANUP(Notifications *, notifications_free);
 
+/* The session bus is another one. -ENOMEM: it is not. */
+int notifications_move(Notifications *notifications, const char *address);
+
 #define NOTIFICATIONS_TEXT "*"
 
 /* Why nothing can be heard now, as a sentence; NULL if all is well. It lives until the next call. */

@@ -619,6 +619,11 @@ int push_new(Loop *loop, const SensorsConfig *config, Push **ret_push)
         return 0;
 }
 
+int push_move(Push *push, const char *address)
+{
+        return push->distributor.bus ? system_bus_move(push->distributor.bus, address) : 0;
+}
+
 Push *push_free(Push *push)
 {
         if (!push)

@@ -27,6 +27,9 @@ int push_watch(Push *push, const char *text);
 void push_unwatch(Push *push, const char *text);
 bool push_is_empty(const Push *push);
 
+/* The session bus is another one. -ENOMEM: it is not. */
+int push_move(Push *push, const char *address);
+
 /* A message that was told of under this token is stored, or is not to come. */
 void push_answer(Push *push, uint64_t token, bool stored);
 /* NULL: there is none yet. */

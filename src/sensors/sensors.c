@@ -44,6 +44,7 @@ typedef struct Last {
 struct Sensors {
         Loop *loop;
         SensorsConfig config;
+        char *session_bus;     /* that of config */
         SystemBus *bus;
         Files *files;          /* NULL: none are watched */
         int files_error;       /* why there are none although some should be */
@@ -593,15 +594,36 @@ int sensors_new(Loop *loop, const SensorsConfig *config, Sensors **ret_sensors)
                 return -ENOMEM;
         sensors->loop = loop;
         sensors->config = *config;
+        sensors->config.session_bus = sensors->session_bus = strdup(config->session_bus);
+        if (!sensors->session_bus)
+                return -ENOMEM;
         for (uint8_t i = 0; i < CONDITION_MAX; i++)
                 forget(sensors, i);
-        r = system_bus_new(loop, config->system_bus, &sensors->bus);
+        r = system_bus_new(loop, config->system_bus, false, &sensors->bus);
         if (r >= 0)
                 r = transfers_new(loop, config->transferred, config->userdata, &sensors->transfers);
         if (r < 0)
                 return r;
         *ret_sensors = TAKE_PTR(sensors);
         return 0;
+}
+
+int sensors_move_session(Sensors *sensors, const char *address)
+{
+        char *copy = strdup(address);
+        int r = 0;
+
+        if (!copy)
+                return -ENOMEM;
+        free(sensors->session_bus);
+        sensors->config.session_bus = sensors->session_bus = copy;
+        if (sensors->toasts)
+                r = toasts_move(sensors->toasts, copy);
+        if (r >= 0 && sensors->notifications)
+                r = notifications_move(sensors->notifications, copy);
+        if (r >= 0 && sensors->push)
+                r = push_move(sensors->push, copy);
+        return r;
 }
 
 Sensors *sensors_free(Sensors *sensors)
@@ -618,6 +640,7 @@ Sensors *sensors_free(Sensors *sensors)
         notifications_free(sensors->notifications);
         push_free(sensors->push);
         system_bus_free(sensors->bus);
+        free(sensors->session_bus);
         free(sensors);
         return NULL;
 }

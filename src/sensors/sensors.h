@@ -39,9 +39,9 @@ typedef struct SensorReading {
 } SensorReading;
 
 typedef struct SensorsConfig {
-        /* These six live as long as the Sensors. */
-        const char *system_bus;   /* D-Bus address */
-        const char *session_bus;  /* the same; "": there is none */
+        const char *session_bus;  /* D-Bus address; "": there is none */
+        /* These five live as long as the Sensors. */
+        const char *system_bus;   /* the same */
         const char *push_distributor; /* that a person has chosen; "": any */
         const char *sysfs;        /* "/sys" */
         const char *localtime;    /* "/etc/localtime" */
@@ -69,6 +69,12 @@ typedef struct SensorsConfig {
 int sensors_new(Loop *loop, const SensorsConfig *config, Sensors **ret_sensors);
 Sensors *sensors_free(Sensors *sensors);
 DEFINE_CLEANUP(Sensors *, sensors_free);
+
+/*
+ * The session bus is at another address from now on; the Sensors must have had one. -ENOMEM: some sensors still use
+ * the one before.
+ */
+int sensors_move_session(Sensors *sensors, const char *address);
 
 /*
  * What is needed from now on: CONDITION_BITs, and 1 << SYSTEM_x or SENSOR_EVENT_x. What is not needed any more is told

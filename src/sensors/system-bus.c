@@ -20,6 +20,8 @@
 struct SystemBus {
         Loop *loop;
         char *address;
+        bool own;
+        const char *entry; /* of the address, which the connection is to */
         Connection *connection;
         Writer writer;
         ListNode users;
@@ -54,18 +56,29 @@ static int watch_folder(SystemBus *bus, char *path)
         const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
         char *slash;
 
-        if (bus->inotify_fd < 0)
-                bus->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (bus->inotify_fd < 0)
-                return -errno;
         while ((slash = strrchr(path, '/'))) {
                 slash[slash == path] = '\0';
                 if (inotify_add_watch(bus->inotify_fd, path, mask) >= 0)
-                        return loop_add(bus->loop, &bus->inotify_source, bus->inotify_fd, EPOLLIN, on_folder, bus);
+                        return 0;
                 if ((errno != ENOENT && errno != ENOTDIR) || strcmp(path, "/") == 0)
                         return -errno;
         }
         return -ENOENT;
+}
+
+/* Of each entry that has a file. False if there is none that can be watched. */
+static bool watch_folders(SystemBus *bus)
+{
+        char path[PATH_MAX];
+        bool watched = false;
+
+        bus->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (bus->inotify_fd < 0)
+                return false;
+        for (const char *entry = bus->address; *entry; entry = address_next(entry))
+                watched |= address_get_path(entry, path, sizeof path) >= 0 && watch_folder(bus, path) >= 0;
+        return watched &&
+               loop_add(bus->loop, &bus->inotify_source, bus->inotify_fd, EPOLLIN, on_folder, bus) >= 0;
 }
 
 static void on_call(SystemBus *bus, Message *m)
@@ -126,7 +139,10 @@ static int connect_now(SystemBus *bus)
         _cleanup_(closep) int fd = -1;
         int r;
 
-        r = address_connect(bus->address, &fd);
+        if (bus->own)
+                r = address_connect_own(bus->address, &fd, &bus->entry);
+        else
+                r = address_connect(bus->address, &fd);
         if (r < 0)
                 return r;
         r = connection_new(bus->loop, fd, &options, &bus->connection);
@@ -144,11 +160,12 @@ static int connect_now(SystemBus *bus)
 /* The folder is watched before the last try, so that no socket appears unseen in between. */
 static void wait_for_bus(SystemBus *bus)
 {
-        char path[PATH_MAX];
         int r;
 
-        if (address_get_path(bus->address, path, sizeof path) < 0 || watch_folder(bus, path) < 0)
+        if (!watch_folders(bus)) {
+                stop_waiting(bus);
                 return;
+        }
         r = connect_now(bus);
         if (r == -ECONNREFUSED && bus->n_retries++ < RETRIES_MAX)
                 delay_start(&bus->retry, RETRY_USEC << bus->n_retries);
@@ -171,7 +188,7 @@ static void try_connect(SystemBus *bus)
         }
 }
 
-int system_bus_new(Loop *loop, const char *address, SystemBus **ret_bus)
+int system_bus_new(Loop *loop, const char *address, bool own, SystemBus **ret_bus)
 {
         _cleanup_(system_bus_freep) SystemBus *bus = calloc(1, sizeof *bus);
         int r;
@@ -179,6 +196,7 @@ int system_bus_new(Loop *loop, const char *address, SystemBus **ret_bus)
         if (!bus)
                 return -ENOMEM;
         bus->loop = loop;
+        bus->own = own;
         bus->inotify_fd = -1;
         bus->inotify_source = LOOP_SOURCE_INIT;
         bus->retry = DELAY_INIT;
@@ -227,6 +245,32 @@ void system_bus_remove(SystemBus *bus, BusUser *user)
         bus->connection = connection_free(bus->connection);
         stop_waiting(bus);
         writer_release(&bus->writer);
+}
+
+int system_bus_move(SystemBus *bus, const char *address)
+{
+        char *copy;
+
+        if (strcmp(address, bus->address) == 0)
+                return 0;
+        copy = strdup(address);
+        if (!copy)
+                return -ENOMEM;
+        free(bus->address);
+        bus->address = copy;
+        bus->entry = NULL;
+        if (bus->connection)
+                on_disconnected(bus->connection, 0, bus);
+        else if (!list_is_empty(&bus->users))
+                try_connect(bus);
+        return 0;
+}
+
+int system_bus_connect(const SystemBus *bus, int *ret_fd)
+{
+        const char *entry;
+
+        return bus->connection && bus->entry ? address_connect_own(bus->entry, ret_fd, &entry) : -ENOTCONN;
 }
 
 Connection *system_bus_connection(const SystemBus *bus)

@@ -28,7 +28,8 @@ struct BusUser {
         bool (*call)(BusUser *user, Message *m);
 };
 
-int system_bus_new(Loop *loop, const char *address, SystemBus **ret_bus);
+/* own: only a bus of this process's user, as that of a session. */
+int system_bus_new(Loop *loop, const char *address, bool own, SystemBus **ret_bus);
 /* Without users. */
 SystemBus *system_bus_free(SystemBus *bus);
 DEFINE_CLEANUP(SystemBus *, system_bus_free);
@@ -36,6 +37,12 @@ DEFINE_CLEANUP(SystemBus *, system_bus_free);
 /* Calls connected, at once or later, if there is a bus; a bus that is not there is no error. */
 int system_bus_add(SystemBus *bus, BusUser *user);
 void system_bus_remove(SystemBus *bus, BusUser *user);
+
+/* From now on it is this one: its users hear that the other has gone. On failure (-ENOMEM) nothing has changed. */
+int system_bus_move(SystemBus *bus, const char *address);
+
+/* One more connection to the bus that it is connected to: as address_connect(). -ENOTCONN if it is to none. */
+int system_bus_connect(const SystemBus *bus, int *ret_fd);
 
 /* NULL: there is no bus. */
 Connection *system_bus_connection(const SystemBus *bus);

@@ -164,13 +164,18 @@ int toasts_new(Loop *loop, const char *address, ToastsHappened happened, void *u
         list_init(&toasts->watchers);
         r = watched_init(&toasts->by_text);
         if (r >= 0 && address[0])
-                r = system_bus_new(loop, address, &toasts->bus);
+                r = system_bus_new(loop, address, true, &toasts->bus);
         if (r >= 0 && toasts->bus)
                 r = service_init(&toasts->service, loop, toasts->bus, &notifications, toasts);
         if (r < 0)
                 return r;
         *ret_toasts = TAKE_PTR(toasts);
         return 0;
+}
+
+int toasts_move(Toasts *toasts, const char *address)
+{
+        return toasts->bus ? system_bus_move(toasts->bus, address) : 0;
 }
 
 Toasts *toasts_free(Toasts *toasts)

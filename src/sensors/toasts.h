@@ -31,6 +31,8 @@ int toasts_watch(Toasts *toasts, uint8_t kind, const char *text);
 /* Harmless for what is not watched. */
 void toasts_unwatch(Toasts *toasts, uint8_t kind, const char *text);
 bool toasts_is_empty(const Toasts *toasts);
+/* The session bus is another one. -ENOMEM: it is not. */
+int toasts_move(Toasts *toasts, const char *address);
 
 /* Why nothing can be heard now, as a sentence; NULL if all is well. It lives until the next call. */
 const char *toasts_problem(Toasts *toasts);

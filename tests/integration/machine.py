@@ -64,9 +64,9 @@ def U(number):
 class Bus:
     """dbus-daemon, as the system bus of one test."""
 
-    def __init__(self, start=True):
+    def __init__(self, path=None, start=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='bgb-'))
-        self.path = self.folder / 'bus' / 'socket'
+        self.path = path or self.folder / 'bus' / 'socket'
         self.address = f'unix:path={self.path}'
         self.config = self.folder / 'config'
         self.services = self.folder / 'services'

@@ -209,6 +209,39 @@ class Notifications(Machine):
         self.everything()
         self.assertEqual(self.next_run_of('one'), [('1', 'added', 'one')])
 
+    def start_desktop_on(self, session):
+        self.session = session
+        self.addCleanup(session.close)
+        self.start_desktop()
+
+    def import_address(self, session):
+        done = self.broker.bgtask('import-environment', 'DBUS_SESSION_BUS_ADDRESS',
+                                  env={'DBUS_SESSION_BUS_ADDRESS': session.address})
+        self.assertEqual(done.status, 0, done.err)
+
+    def test_when_its_bus_is_gone_that_at_the_usual_place_is_used_until_another_is_imported(self):
+        task = self.listening()
+        self.session.stop()
+        eventually(lambda: 'there is no session bus' in self.sentence(task))
+        self.start_desktop_on(Bus(self.broker.folder / 'bus'))
+        self.everything()
+        self.assertEqual(self.next_run_of('usual'), [('1', 'added', 'usual')])
+        other = Bus()
+        self.import_address(other)
+        self.start_desktop_on(other)
+        self.everything()
+        self.assertEqual(self.next_run_of('other'), [('1', 'added', 'other')])
+
+    def test_a_bus_that_was_imported_is_that_of_the_next_broker(self):
+        other = Bus()
+        self.import_address(other)
+        self.broker.terminate()
+        self.broker.start()
+        self.server = ByHand(self.broker, self.listener)
+        self.start_desktop_on(other)
+        self.heard(self.listen())
+        self.assertEqual(self.next_run_of('other'), [('1', 'added', 'other')])
+
     def test_a_bus_that_lets_nobody_listen_is_told_of(self):
         config = self.session.config.read_text(encoding='utf-8')
         self.session.stop()
