@@ -72,7 +72,8 @@ def main():
     kit, winrt = [source / 'include/bgtask/test.h'], [source / 'include/bgtask/winrt.h']
     library(tap, build, 'src/client/libbgtask.so', r'bgt_\w+', [h for h in headers if h not in kit + winrt])
     library(tap, build, 'src/testkit/libbgtask-test.so', r'bgt_test_broker_\w+', kit)
-    library(tap, build, 'src/winrt/libbgtask-winrt.so', r'(?:Co[A-Z]|Ro[A-Z]|Windows|IID_)\w+',
+    library(tap, build, 'src/winrt/libbgtask-winrt.so',
+            r'(?:(?:Co|Ro|Sys)[A-Z]|Windows|IID_|[GS]et(?:Restricted)?ErrorInfo|IsErrorP)\w*',
             [*winrt, build / 'include/bgtask/winrt-interfaces.h'])
     headers_are_installed(tap, source, build)
     tap.finish()

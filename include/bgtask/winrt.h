@@ -101,6 +101,9 @@ typedef struct TimeSpan {
         INT64 Duration;
 } TimeSpan;
 
+/* Text of COM: counted, in front of its characters, and with a 0 behind them; NULL is the empty one. */
+typedef WCHAR *BSTR;
+
 typedef enum TrustLevel { BaseTrust = 0, PartialTrust = 1, FullTrust = 2 } TrustLevel;
 typedef enum RO_INIT_TYPE { RO_INIT_SINGLETHREADED = 0, RO_INIT_MULTITHREADED = 1 } RO_INIT_TYPE;
 
@@ -428,6 +431,14 @@ HRESULT WINAPI WindowsPreallocateStringBuffer(UINT32 length, WCHAR **ret_text, H
 HRESULT WINAPI WindowsPromoteStringBuffer(HSTRING_BUFFER buffer, HSTRING *ret_string);
 HRESULT WINAPI WindowsDeleteStringBuffer(HSTRING_BUFFER buffer);
 
+/* Length characters and a 0 behind them; text NULL: not set. NULL if there is no memory. */
+BSTR WINAPI SysAllocStringLen(const WCHAR *text, UINT32 length);
+/* Up to its 0. NULL if text is, or if there is no memory. */
+BSTR WINAPI SysAllocString(const WCHAR *text);
+/* Both take NULL. */
+UINT32 WINAPI SysStringLen(BSTR string);
+void WINAPI SysFreeString(BSTR string);
+
 /* Memory that is handed over, as GetIids() does. */
 void *WINAPI CoTaskMemAlloc(size_t size);
 /* memory NULL: as CoTaskMemAlloc(); size 0: as CoTaskMemFree(). NULL if there is no memory: the old one stays. */
@@ -468,6 +479,59 @@ HRESULT WINAPI CoInitializeEx(void *reserved, DWORD flags);
 /* The same with COINIT_APARTMENTTHREADED. */
 HRESULT WINAPI CoInitialize(void *reserved);
 void WINAPI CoUninitialize(void);
+
+/*
+ * What a thread knows of its last failure. A call of an object that fails leaves the sentence of
+ * libbgtask there, as the restricted description of IRestrictedErrorInfo, beside the HRESULT that it
+ * returns; who catches a failure takes it and compares the two.
+ */
+
+/* reserved is 0 (E_INVALIDARG). NULL takes away what is there. E_OUTOFMEMORY. */
+HRESULT WINAPI SetErrorInfo(ULONG reserved, IErrorInfo *info);
+/* Hands it over: the thread has none then. S_FALSE and NULL if there is none. E_INVALIDARG. */
+HRESULT WINAPI GetErrorInfo(ULONG reserved, IErrorInfo **ret_info);
+/* E_INVALIDARG: it was not made by one of these functions. */
+HRESULT WINAPI SetRestrictedErrorInfo(IRestrictedErrorInfo *info);
+/* S_FALSE also if what is there is none, which is then gone. */
+HRESULT WINAPI GetRestrictedErrorInfo(IRestrictedErrorInfo **ret_info);
+/* What is there, if it is of this error, else a new one. E_INVALIDARG (it is a success), E_OUTOFMEMORY. */
+HRESULT WINAPI RoGetMatchingRestrictedErrorInfo(HRESULT error, IRestrictedErrorInfo **ret_info);
+/* No IRestrictedErrorInfo has a reference: E_INVALIDARG. */
+HRESULT WINAPI RoResolveRestrictedErrorInfoReference(const WCHAR *reference, IRestrictedErrorInfo **ret_info);
+void WINAPI RoClearError(void);
+
+/*
+ * Each leaves an error with a message of at most 512 characters, up to the first 0; without one (NULL)
+ * with what is generally said of that error. FALSE: the error is a success, or the message is empty,
+ * and nothing is left; or there is no memory. n_max 0: up to the 0.
+ */
+BOOL WINAPI RoOriginateError(HRESULT error, HSTRING message);
+BOOL WINAPI RoOriginateErrorW(HRESULT error, UINT32 n_max, const WCHAR *message);
+/* ILanguageExceptionErrorInfo gives the exception back. */
+BOOL WINAPI RoOriginateLanguageException(HRESULT error, HSTRING message, IUnknown *exception);
+/* What is there of the old error becomes what comes before the new one. FALSE also if they are the same. */
+BOOL WINAPI RoTransformError(HRESULT old_error, HRESULT new_error, HSTRING message);
+BOOL WINAPI RoTransformErrorW(HRESULT old_error, HRESULT new_error, UINT32 n_max, const WCHAR *message);
+/* Keeps what is there of this error, or leaves it without a message. E_OUTOFMEMORY. */
+HRESULT WINAPI RoCaptureErrorContext(HRESULT error);
+/* There is nobody whom they could be reported to: S_OK; E_INVALIDARG for NULL. */
+HRESULT WINAPI RoReportUnhandledError(IRestrictedErrorInfo *info);
+HRESULT WINAPI RoReportFailedDelegate(IUnknown *delegate, IRestrictedErrorInfo *info);
+/* Ends the process as abort() does. */
+void WINAPI RoFailFastWithErrorContext(HRESULT error) __attribute__((noreturn));
+/* TRUE. */
+BOOL WINAPI IsErrorPropagationEnabled(void);
+
+/* Of the process; exceptions are never raised. E_INVALIDARG (other bits). */
+enum {
+        RO_ERROR_REPORTING_NONE = 0,
+        RO_ERROR_REPORTING_SUPPRESSEXCEPTIONS = 1,
+        RO_ERROR_REPORTING_FORCEEXCEPTIONS = 2,
+        RO_ERROR_REPORTING_USESETERRORINFO = 4, /* as it is at first: errors are left */
+        RO_ERROR_REPORTING_SUPPRESSSETERRORINFO = 8
+};
+HRESULT WINAPI RoSetErrorReportingFlags(UINT32 flags);
+HRESULT WINAPI RoGetErrorReportingFlags(UINT32 *ret_flags);
 
 /* Class objects. */
 

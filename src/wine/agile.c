@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * RoGetAgileReference. Wine 8.0 declares it, but to call it ends the program; C++/WinRT's agile_ref looks whether it
- * is declared, and calls it. What Wine has in its place is recognised by its code, and replaced by a jump to ours.
+ * RoGetAgileReference, which C++/WinRT's agile_ref looks for, and calls.
  */
 
 #define COBJMACROS
@@ -96,7 +95,7 @@ static HRESULT WINAPI resolve(Reference *self, const IID *iid, void **ret)
 static const ReferenceMethods methods = { query_interface, add_ref, release, resolve };
 
 /* The options only say when an object is marshalled, which is always at once. */
-static HRESULT WINAPI get_agile_reference(int options, const IID *iid, IUnknown *object, Reference **ret)
+HRESULT WINAPI agile_get_reference(int options, const IID *iid, IUnknown *object, void **ret)
 {
         Reference *reference;
         IUnknown *face;
@@ -124,29 +123,4 @@ static HRESULT WINAPI get_agile_reference(int options, const IID *iid, IUnknown 
         else
                 HeapFree(GetProcessHeap(), 0, reference);
         return hr;
-}
-
-/* What winebuild makes of a function that is declared only: two strings, and the call that ends the program. */
-static BOOL is_declared_only(const BYTE *code)
-{
-        return memcmp(code, "\x48\x83\xec\x28\x48\x8d\x0d", 7) == 0 &&
-                memcmp(code + 11, "\x48\x8d\x15", 3) == 0 && code[18] == 0xe8;
-}
-
-void agile_provide(void)
-{
-        BYTE jump[12] = { 0x48, 0xb8, [10] = 0xff, 0xe0 }; /* mov rax, address; jmp rax */
-        void *target = (void *)get_agile_reference;
-        HMODULE combase = GetModuleHandleW(u"combase.dll");
-        DWORD access;
-        BYTE *code = combase ? (BYTE *)(void *)GetProcAddress(combase, "RoGetAgileReference") : NULL;
-
-        if (!code || !is_declared_only(code))
-                return;
-        memcpy(jump + 2, &target, sizeof target);
-        if (!VirtualProtect(code, sizeof jump, PAGE_EXECUTE_READWRITE, &access))
-                return;
-        memcpy(code, jump, sizeof jump);
-        VirtualProtect(code, sizeof jump, access, &access);
-        FlushInstructionCache(GetCurrentProcess(), code, sizeof jump);
 }

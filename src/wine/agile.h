@@ -5,5 +5,5 @@
 
 /* The process's table of interfaces; NULL: no memory. Borrowed. */
 IGlobalInterfaceTable *agile_table(void);
-/* Once, when this library is loaded: where Wine declares RoGetAgileReference and has none, it gets this one. */
-void agile_provide(void);
+/* RoGetAgileReference(), for provide.c. */
+HRESULT WINAPI agile_get_reference(int options, const IID *iid, IUnknown *object, void **ret_reference);

@@ -6,6 +6,7 @@
 #include "client/driver.h"
 #include "client/instance.h"
 #include "winrt/factory.h"
+#include "winrt/failure.h"
 #include "winrt/platform.h"
 
 #define PATH_LENGTH_MAX 4096
@@ -37,6 +38,16 @@ HRESULT platform_path(const char *path, HSTRING *ret)
 
         *ret = NULL;
         return n > 0 ? WindowsCreateString(buf, (UINT32)n, ret) : E_FAIL;
+}
+
+size_t platform_describe(HRESULT error, WCHAR *buf, size_t n_buf)
+{
+        return bridge->describe(error, buf, n_buf);
+}
+
+void *bridge_error_function(size_t i, const char **ret_name)
+{
+        return failure_function(i, ret_name);
 }
 
 int32_t bridge_get_factory(void *class_name, void **ret_factory)

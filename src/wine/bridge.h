@@ -12,13 +12,14 @@
 /*
  * What the other side gives: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
  * negative errno), the IMarshal of whatever may be called from any apartment (HRESULT), what programs of Windows call
- * a path of this machine (the number of characters; 0 if it does not fit), and the file of the program as this machine
- * names it, NULL if it has no name here.
+ * a path of this machine (the number of characters; 0 if it does not fit), what Windows says of an HRESULT (the number
+ * of characters), and the file of the program as this machine names it, NULL if it has no name here.
  */
 typedef struct Bridge {
         int (*start_thread)(void *(*main)(void *), void *userdata);
         int32_t (*get_marshaler)(void **ret_marshaler);
         size_t (*name_path)(const char *path, uint16_t *buf, size_t n_buf);
+        size_t (*describe)(int32_t error, uint16_t *buf, size_t n_buf);
         const char *program;
 } Bridge;
 
@@ -29,6 +30,9 @@ void bridge_init(const Bridge *bridge);
 int32_t bridge_get_factory(void *class_name, void **ret_factory);
 /* The full name of the i-th class; false behind the last. Ends with 0. */
 int bridge_class_name(size_t i, uint16_t *buf, size_t n_buf);
+
+/* The i-th function that programs of Windows call of what failures leave, and its name; NULL behind the last. */
+void *bridge_error_function(size_t i, const char **ret_name);
 
 /*
  * From now on this process runs the tasks of the class: factory is an IClassFactory that any thread may call. regcls

@@ -47,16 +47,16 @@ def main():
     for name in ('background_p', 'background_i', 'rpcss_c'):
         compile_made(name)
     compile_made('dlldata', '-DENTRY_PREFIX=Proxy_', '-D_WIN32_WINNT=0x0601')
-    for name in ('agile', 'dll', 'serve', 'registry', 'scm', 'watch', 'host'):
+    for name in ('agile', 'dll', 'provide', 'serve', 'registry', 'scm', 'watch', 'host'):
         compile_ours(name)
 
     # Two worlds with the same names: of ours only what bridge.h declares is seen.
-    seen = re.findall(r'^\w+ (bridge_\w+)\(', (here / 'bridge.h').read_text(encoding='utf-8'), re.MULTILINE)
+    seen = re.findall(r'^\w+ \*?(bridge_\w+)\(', (here / 'bridge.h').read_text(encoding='utf-8'), re.MULTILINE)
     run(*cc, '-r', '-nostdlib', '-o', 'bridge-all.o', '-Wl,--whole-archive', archives[0], '-Wl,--no-whole-archive')
     run(objcopy, *(f'--keep-global-symbol={name}' for name in seen), 'bridge-all.o', 'bridge.o')
-    run(winegcc, '-m64', '-shared', '-o', LIBRARY, here / 'bgtask.spec', 'agile.o', 'dll.o', 'serve.o', 'registry.o',
-        'dlldata.o', 'background_p.o', 'background_i.o', 'bridge.o', '-Wl,--start-group', *archives[1:],
-        '-Wl,--end-group', '-lole32', '-lcombase', '-lrpcrt4', '-ladvapi32', '-luuid', '-lpthread')
+    run(winegcc, '-m64', '-shared', '-o', LIBRARY, here / 'bgtask.spec', 'agile.o', 'dll.o', 'provide.o', 'serve.o',
+        'registry.o', 'dlldata.o', 'background_p.o', 'background_i.o', 'bridge.o', '-Wl,--start-group', *archives[1:],
+        '-Wl,--end-group', '-lole32', '-lcombase', '-loleaut32', '-lrpcrt4', '-ladvapi32', '-luuid', '-lpthread')
     run(winegcc, '-m64', '-o', HOST, 'host.o', 'watch.o', 'scm.o', 'rpcss_c.o', 'background_i.o', '-lole32',
         '-lrpcrt4', '-luuid', '-luser32')
 

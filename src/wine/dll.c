@@ -14,8 +14,8 @@
 
 #include <activation.h>
 
-#include "wine/agile.h"
 #include "wine/bridge.h"
+#include "wine/provide.h"
 #include "wine/registry.h"
 
 HRESULT WINAPI Proxy_DllGetClassObject(REFCLSID clsid, REFIID iid, void **ret);
@@ -103,10 +103,19 @@ static size_t name_path(const char *path, uint16_t *buf, size_t n_buf)
         return n;
 }
 
+static size_t describe(int32_t error, uint16_t *buf, size_t n_buf)
+{
+        static const HRESULT general = E_FAIL;
+        const DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
+        DWORD n = FormatMessageW(flags, NULL, (DWORD)error, 0, buf, (DWORD)n_buf, NULL);
+
+        return n > 0 ? n : FormatMessageW(flags, NULL, (DWORD)general, 0, buf, (DWORD)n_buf, NULL);
+}
+
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
 {
         static Bridge bridge = { .start_thread = start_thread, .get_marshaler = get_marshaler,
-                                 .name_path = name_path };
+                                 .name_path = name_path, .describe = describe };
         HMODULE pinned;
 
         if (reason != DLL_PROCESS_ATTACH)
@@ -117,7 +126,7 @@ BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
                            &pinned);
         bridge.program = find_program();
         bridge_init(&bridge);
-        agile_provide();
+        provide_functions();
         return TRUE;
 }
 

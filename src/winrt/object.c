@@ -291,15 +291,3 @@ bool guid_parse(const char *text, GUID *ret_guid)
                 ret_guid->Data4[i] = (uint8_t)d[i];
         return true;
 }
-
-HRESULT hresult_last(void)
-{
-        uint32_t hresult = bgt_error()->hresult;
-
-        return hresult ? (HRESULT)hresult : E_FAIL;
-}
-
-HRESULT hresult_from(int r)
-{
-        return r < 0 ? hresult_last() : S_OK;
-}

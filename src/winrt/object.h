@@ -28,7 +28,7 @@ typedef struct Face {
 typedef struct FaceInfo {
         const IID *iid;
         const void *vtable;
-        const IID *also; /* an interface without methods that this one answers for; NULL */
+        const IID *also; /* an interface that this one begins with, and answers for; NULL */
 } FaceInfo;
 
 typedef struct Class {
@@ -109,7 +109,7 @@ bool iid_equal(const IID *a, const IID *b);
 void guid_format(GUID guid, char ret_text[BGT_ID_SIZE]);
 bool guid_parse(const char *text, GUID *ret_guid);
 
-/* What the last failure of libbgtask in this thread is on Windows. */
+/* What the last failure of libbgtask in this thread is on Windows; its sentence is in what GetErrorInfo() gives. */
 HRESULT hresult_last(void);
 /* The same for a result: a positive one is S_OK. */
 HRESULT hresult_from(int r);

@@ -445,6 +445,35 @@ static void class_objects(void)
         sweep(reach_server);
 }
 
+static HRESULT leave_errors(void)
+{
+        BSTR description = NULL, restricted = NULL, sid = NULL, text = SysAllocString(u"why");
+        ILanguageExceptionErrorInfo2 *language = NULL;
+        IRestrictedErrorInfo *info = NULL;
+        HRESULT error, hr = text ? S_OK : E_OUTOFMEMORY;
+
+        TRY(RoOriginateErrorW(E_FAIL, 0, text) ? S_OK : E_OUTOFMEMORY);
+        TRY(RoTransformError(E_FAIL, E_BOUNDS, NULL) ? S_OK : E_OUTOFMEMORY);
+        TRY(RoCaptureErrorContext(E_ABORT));
+        TRY(RoGetMatchingRestrictedErrorInfo(E_FAIL, &info));
+        TRY(IRestrictedErrorInfo_GetErrorDetails(info, &description, &error, &restricted, &sid));
+        TRY(IRestrictedErrorInfo_QueryInterface(info, &IID_ILanguageExceptionErrorInfo2, (void **)&language));
+        TRY(ILanguageExceptionErrorInfo2_CapturePropagationContext(language, NULL));
+        SysFreeString(restricted);
+        SysFreeString(description);
+        SysFreeString(text);
+        DROP(language);
+        DROP(info);
+        RoClearError();
+        return hr;
+}
+
+static void errors(void)
+{
+        begin_row();
+        sweep(leave_errors);
+}
+
 const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "strings without memory", strings },
         { "E_OUTOFMEMORY", "triggers, conditions and what they tell without memory", values_and_their_factories },
@@ -456,5 +485,6 @@ const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "libraries and their trackers without memory", libraries },
         { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
         { "E_OUTOFMEMORY", "sockets without memory", sockets },
+        { "E_OUTOFMEMORY", "what failures leave without memory", errors },
         { NULL },
 };
