@@ -179,7 +179,10 @@ int broker_confine(Broker *broker, const Package *package, const char *local_fol
 
         *c = (PackageConfinement){ 0 };
         c->launch.paths = c->paths;
-        r = paths_make_folder(local_folder);
+        /* The package may open its own folder to others; the one around it keeps them out. */
+        r = paths_make_folder(broker->paths.data);
+        if (r >= 0)
+                r = paths_make_folder(local_folder);
         if (r >= 0)
                 r = broker_confine_listen(broker, package);
         /* What is given first may contain what is given later. */
@@ -192,7 +195,7 @@ int broker_confine(Broker *broker, const Package *package, const char *local_fol
                 add_path(c, manifest->root, NULL, false, false);
         add_path(c, package->folder, NULL, false, false);
         add_path(c, local_folder, NULL, true, false);
-        return add_owned(c, socket_folder(broker, package->family), "/run/bgtask", true, false);
+        return add_owned(c, socket_folder(broker, package->family), "/run/bgtask", false, false);
 }
 
 void package_confinement_done(PackageConfinement *c)

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "launcher/confine.h"
 #include "launcher/spawn.h"
@@ -83,12 +84,15 @@ _bare_ static int map_ids(const Confinement *c)
         return r < 0 ? r : write_file("/proc/self/gid_map", c->gid_map, length(c->gid_map));
 }
 
-/* A copy of a tree outside, with what is mounted in it. Its restrictions are added to those that it has. */
+/*
+ * A copy of a tree outside, with what is mounted in it. Its restrictions are added to those that it has. What a device
+ * takes can be written where all is read-only; its owner and mode, which are those of the whole machine, cannot.
+ */
 _bare_ static int attach_tree(const ConfineStep *step, const char *target)
 {
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_NOSUID | (step->is_device ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV) |
-                            (step->writable ? 0 : MOUNT_ATTR_RDONLY),
+                            (step->writable && !step->is_device ? 0 : MOUNT_ATTR_RDONLY),
         };
         int fd, r = 0;
 
@@ -110,8 +114,9 @@ _bare_ static int attach_tree(const ConfineStep *step, const char *target)
         return r;
 }
 
-_bare_ static int take_step(const ConfineStep *step)
+_bare_ static int take_step(const Confinement *c, const ConfineStep *step)
 {
+        unsigned long proc = MS_NOSUID | MS_NODEV | MS_NOEXEC | (c->is_root ? MS_RDONLY : 0);
         const char *target = step->target + 1; /* below the new root, in which we stand */
         int r = 0;
 
@@ -124,8 +129,7 @@ _bare_ static int take_step(const ConfineStep *step)
         if (step->kind == CONFINE_MEMORY)
                 r = mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, MEMORY_OPTIONS);
         /* Where parts of /proc are hidden, as in containers, the kernel gives no new one. Then it has none. */
-        if (step->kind == CONFINE_PROC &&
-            mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != EPERM)
+        if (step->kind == CONFINE_PROC && mount("proc", target, "proc", proc, NULL) < 0 && errno != EPERM)
                 r = -1;
         return r < 0 ? -errno : 0;
 }
@@ -152,29 +156,34 @@ _bare_ int confine_enter(const Confinement *c)
             mount("tmpfs", c->root, "tmpfs", MS_NOSUID | MS_NODEV, ROOT_OPTIONS) < 0 || chdir(c->root) < 0)
                 return -errno;
         for (size_t i = 0; i < c->n_steps; i++) {
-                r = take_step(&c->steps[i]);
+                r = take_step(c, &c->steps[i]);
                 if (r < 0)
                         return r;
         }
         return change_root();
 }
 
+_bare_ static int allow_fd(int ruleset, int fd, uint64_t rights)
+{
+        LandlockPath rule = { .allowed = rights, .fd = fd };
+
+        return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_BENEATH, &rule, 0) < 0 ? -errno : 0;
+}
+
 _bare_ static int allow(int ruleset, const char *path, uint64_t rights)
 {
-        LandlockPath rule = { .allowed = rights };
-        int r = 0;
+        int fd, r;
 
-        rule.fd = open(path, O_PATH | O_CLOEXEC);
-        if (rule.fd < 0)
+        fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd < 0)
                 return -errno;
-        if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_BENEATH, &rule, 0) < 0)
-                r = -errno;
-        close(rule.fd);
+        r = allow_fd(ruleset, fd, rights);
+        close(fd);
         return r;
 }
 
 /* The view holds only what is allowed; this says it a second time, to another part of the kernel. */
-_bare_ static int allow_step(int ruleset, const ConfineStep *step, uint64_t known)
+_bare_ static int allow_step(int ruleset, const Confinement *c, const ConfineStep *step, uint64_t known)
 {
         uint64_t rights = LANDLOCK_READ;
 
@@ -182,7 +191,7 @@ _bare_ static int allow_step(int ruleset, const ConfineStep *step, uint64_t know
                 return 0;
         if (step->kind == CONFINE_MEMORY || step->writable)
                 rights = known;
-        else if (step->kind == CONFINE_PROC)
+        else if (step->kind == CONFINE_PROC && !c->is_root)
                 rights |= LANDLOCK_WRITE_FILE | (LANDLOCK_TRUNCATE & known);
         if (step->is_file)
                 rights &= LANDLOCK_OF_FILES;
@@ -201,7 +210,10 @@ _bare_ static int landlock(const Confinement *c)
                 return -errno;
         r = allow(fd, "/", LANDLOCK_READ_FOLDER);
         for (size_t i = 0; i < c->n_steps && r >= 0; i++)
-                r = allow_step(fd, &c->steps[i], known);
+                r = allow_step(fd, c, &c->steps[i], known);
+        /* Its output may be opened once more, as by a shell's "> /dev/stderr". What is no file needs no right. */
+        if (r >= 0)
+                (void)allow_fd(fd, STDOUT_FILENO, known & (LANDLOCK_WRITE_FILE | LANDLOCK_TRUNCATE));
         if (r >= 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
                 r = -errno;
         close(fd);

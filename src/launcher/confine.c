@@ -18,13 +18,25 @@
 
 #define LANDLOCK_VERSION 1U
 
-/* Of the system everyone may see: programs, libraries, and what those read to work at all. No secrets live here. */
+/* Of Linux 6.6; headers and libseccomp may be older. It has the same number everywhere. */
+#ifdef __NR_fchmodat2
+#define FCHMODAT2 __NR_fchmodat2
+#else
+#define FCHMODAT2 452
+#endif
+
+/*
+ * Of the system everyone may see: programs, libraries, and what those read to work at all. No secrets live here, not
+ * even such as root alone may read: beside the certificates of /etc/ssl and /etc/pki there are private keys.
+ */
 static const char *const system_paths[] = {
         "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
         "/etc/alternatives", "/etc/ca-certificates", "/etc/fonts", "/etc/gai.conf", "/etc/group", "/etc/host.conf",
         "/etc/hosts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/locale.alias",
-        "/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/pki", "/etc/protocols",
-        "/etc/resolv.conf", "/etc/services", "/etc/ssl", "/etc/timezone", "/etc/xdg", "/sys/devices/system/cpu",
+        "/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/pki/ca-trust",
+        "/etc/pki/tls/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/protocols",
+        "/etc/resolv.conf", "/etc/services", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem", "/etc/ssl/certs",
+        "/etc/ssl/openssl.cnf", "/etc/timezone", "/etc/xdg", "/sys/devices/system/cpu",
 };
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom" };
 static const struct {
@@ -192,21 +204,64 @@ static const unsigned long terminal_requests[] = { TIOCSTI, TIOCLINUX };
 /* In the order of their numbers. */
 static const int socket_families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
-static int refuse_families(scmp_filter_ctx context)
+static int refuse_families(scmp_filter_ctx context, int call)
 {
         int next = 0, r = 0;
 
         /* Those between the ones that are allowed, one by one: a rule can only compare with a value. */
         for (size_t i = 0; i < ELEMENTSOF(socket_families); i++) {
                 for (; next < socket_families[i] && r >= 0; next++)
-                        r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                        r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1,
                                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)next));
                 next++;
         }
         if (r >= 0)
-                r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1,
                                      SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)next));
         return r;
+}
+
+/*
+ * A file of ours that runs as us for whoever starts it would be a way out with the help of any other user: our folders
+ * exist outside, too, where nothing says "nosuid". creating: the argument in which flags must say that a file is made,
+ * or -1.
+ */
+static int refuse_special_mode(scmp_filter_ctx context, int call, unsigned mode, int creating)
+{
+        static const unsigned long creates[] = { O_CREAT, O_TMPFILE };
+        static const unsigned long bits[] = { S_ISUID, S_ISGID };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(bits) && r >= 0; i++) {
+                struct scmp_arg_cmp special = SCMP_CMP(mode, SCMP_CMP_MASKED_EQ, bits[i], bits[i]);
+
+                if (creating < 0)
+                        r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), call, 1, special);
+                for (size_t j = 0; creating >= 0 && j < ELEMENTSOF(creates) && r >= 0; j++)
+                        r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), call, 2, special,
+                                             SCMP_CMP((unsigned)creating, SCMP_CMP_MASKED_EQ, creates[j],
+                                                      creates[j]));
+        }
+        return r;
+}
+
+static int refuse_special_modes(scmp_filter_ctx context)
+{
+        static const struct {
+                int call;
+                unsigned mode;
+                int creating;
+        } calls[] = {
+                { SCMP_SYS(chmod), 1, -1 }, { SCMP_SYS(fchmod), 1, -1 }, { SCMP_SYS(fchmodat), 2, -1 },
+                { FCHMODAT2, 2, -1 }, { SCMP_SYS(creat), 1, -1 }, { SCMP_SYS(mknod), 1, -1 },
+                { SCMP_SYS(mknodat), 2, -1 }, { SCMP_SYS(open), 2, 1 }, { SCMP_SYS(openat), 3, 2 },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(calls) && r >= 0; i++)
+                r = refuse_special_mode(context, calls[i].call, calls[i].mode, calls[i].creating);
+        /* As clone3(): who does not find it uses openat(). */
+        return r < 0 ? r : seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
 }
 
 static int add_rules(scmp_filter_ctx context)
@@ -224,7 +279,12 @@ static int add_rules(scmp_filter_ctx context)
         for (size_t i = 0; i < ELEMENTSOF(terminal_requests) && r >= 0; i++)
                 r = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
                                      SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, terminal_requests[i]));
-        return r < 0 ? r : refuse_families(context);
+        if (r >= 0)
+                r = refuse_special_modes(context);
+        /* A pair of a family that knows none loads its module all the same. */
+        if (r >= 0)
+                r = refuse_families(context, SCMP_SYS(socketpair));
+        return r < 0 ? r : refuse_families(context, SCMP_SYS(socket));
 }
 
 static int read_program(int fd, struct sock_fprog *ret_program)
@@ -298,6 +358,7 @@ int confinement_new(const LaunchConfinement *wanted, const char *root, ConfineFi
         c->namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
                         (wanted->network ? 0 : CLONE_NEWNET);
         c->landlock_abi = confine_landlock_abi();
+        c->is_root = geteuid() == 0;
         c->filter = &filter->program;
         *ret_confinement = TAKE_PTR(c);
         return 0;

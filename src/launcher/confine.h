@@ -38,6 +38,7 @@ typedef struct Confinement {
         char gid_map[32];
         int namespaces;      /* CLONE_NEW… */
         int landlock_abi;    /* 0: the kernel has none */
+        bool is_root;        /* outside, too: the kernel's settings in /proc would take root's word */
         const struct sock_fprog *filter; /* borrowed from the launcher */
 } Confinement;
 

@@ -90,7 +90,7 @@ static void what_reaches_beyond_the_process_is_refused(void **state)
                 "clone: EPERM", "clone3: ENOSYS", "ptrace: EPERM", "process_vm_readv: EPERM", "bpf: EPERM",
                 "perf: EPERM", "keyctl: EPERM", "io_uring: EPERM", "userfaultfd: EPERM", "typing: EPERM",
                 "packets: EAFNOSUPPORT", "vsock: EAFNOSUPPORT", "unix: done", "privileges: EINVAL",
-                "temporary file: done", "null: done",
+                "pair of packets: EAFNOSUPPORT", "temporary file: done", "null: done", "private keys: ENOENT",
         };
         const char *text = run(*state, (const char *const[]){ escape_path(), NULL }, NULL, 0, true);
 
@@ -100,6 +100,23 @@ static void what_reaches_beyond_the_process_is_refused(void **state)
         assert_says(text, "root's home: ENOENT");
         assert_null(strstr(text, "new file: done"));
         assert_null(strstr(text, "new root file: done"));
+        assert_null(strstr(text, "null's mode: done"));
+        assert_null(strstr(text, "output: E"));
+        /* As root this is a way to have any program run outside. */
+        assert_null(strstr(text, "kernel's settings: done"));
+}
+
+static void it_makes_no_file_that_others_could_run_in_its_name(void **state)
+{
+        static const char *const answers[] = {
+                "ordinary mode: done", "as its owner: EPERM", "as its group: EPERM", "by name: EPERM",
+                "by folder: EPERM", "by folder and flags: EPERM", "made so: EPERM", "nameless: EPERM",
+                "not made: done", "fifo: EPERM", "openat2: ENOSYS",
+        };
+        const char *text = run(*state, (const char *const[]){ escape_path(), NULL }, NULL, 0, true);
+
+        for (size_t i = 0; i < ELEMENTSOF(answers); i++)
+                assert_says(text, answers[i]);
 }
 
 static void it_sees_what_it_was_given_and_nothing_beside_it(void **state)
@@ -268,6 +285,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 fixture_test(what_reaches_beyond_the_process_is_refused),
+                fixture_test(it_makes_no_file_that_others_could_run_in_its_name),
                 fixture_test(it_sees_what_it_was_given_and_nothing_beside_it),
                 fixture_test(a_path_is_writable_only_if_that_was_said),
                 fixture_test(it_sees_and_signals_no_process_but_its_own),

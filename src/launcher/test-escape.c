@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -58,8 +59,28 @@ static void report_folder(const char *what, const char *path)
         closedir(folder);
 }
 
+static void try_modes(void)
+{
+        int fd = open("/tmp/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        report("ordinary mode", fchmod(fd, 0750));
+        report("as its owner", fchmod(fd, 04755));
+        report("as its group", fchmod(fd, 02755));
+        report("by name", chmod("/tmp/file", 04755));
+        report("by folder", fchmodat(AT_FDCWD, "/tmp/file", 04755, 0));
+        report("by folder and flags", syscall(452, AT_FDCWD, "/tmp/file", 04755, 0)); /* fchmodat2(), of Linux 6.6 */
+        report("made so", open("/tmp/made", O_RDWR | O_CREAT | O_CLOEXEC, 04755));
+        report("nameless", open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 02755));
+        report("not made", open("/tmp/file", O_RDONLY | O_CLOEXEC, 06755));
+        report("fifo", mknod("/tmp/fifo", S_IFIFO | 04700, 0));
+        report("openat2", syscall(SYS_openat2, AT_FDCWD, "/tmp/file", NULL, 0));
+        close(fd);
+}
+
 static void try_calls(void)
 {
+        int pair[2];
+
         report("mount", mount("tmpfs", "/tmp", "tmpfs", 0, NULL));
         report("umount", umount2("/proc", MNT_DETACH));
         report("chroot", chroot("/tmp"));
@@ -78,6 +99,7 @@ static void try_calls(void)
         report("packets", socket(AF_PACKET, SOCK_RAW, 0));
         report("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));
         report("unix", socket(AF_UNIX, SOCK_STREAM, 0));
+        report("pair of packets", socketpair(AF_PACKET, SOCK_RAW, 0, pair));
         report("privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
         report_folder("home", "/home");
         report_folder("root's home", "/root");
@@ -85,6 +107,11 @@ static void try_calls(void)
         report("new root file", open("/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         report("temporary file", open("/tmp/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         report("null", open("/dev/null", O_RDWR | O_CLOEXEC));
+        report("null's mode", chmod("/dev/null", 0666));
+        report("private keys", open("/etc/ssl/private", O_RDONLY | O_CLOEXEC));
+        report("kernel's settings", open("/proc/sys/kernel/core_pattern", O_WRONLY | O_CLOEXEC));
+        if (access("/proc/self/fd", X_OK) == 0)
+                report("output", open("/dev/stdout", O_WRONLY | O_APPEND | O_CLOEXEC));
 }
 
 static void try_path(const char *path)
@@ -126,7 +153,9 @@ int main(int argc, char *argv[])
                 else if (strcmp(argv[i], "signal") == 0)
                         report("signal", kill(atoi(argv[i + 1]), 0));
         }
-        if (argc == 1)
+        if (argc == 1) {
                 try_calls();
+                try_modes();
+        }
         return 0;
 }

@@ -162,7 +162,6 @@ static int take(bgt_instance *instance, Object *object)
         return object->n_others++;
 }
 
-/* "N RESULT": completes that one, as often as it is told to. */
 /* Answers whoever is at the socket of the run, and says how many that were. */
 static int serve_socket(bgt_instance *instance)
 {
@@ -248,6 +247,7 @@ static int count_sockets(bgt_instance *instance)
         return (int)n;
 }
 
+/* "N RESULT": completes that one, as often as it is told to. */
 static int finish(Object *object, const char *argument)
 {
         char *end;
@@ -287,6 +287,8 @@ static int obey(bgt_instance *instance, Object *object, const char *command, cha
                 return try_open(argument, O_RDONLY);
         else if (strcmp(command, "write") == 0)
                 return try_open(argument, O_WRONLY);
+        else if (strcmp(command, "remove") == 0)
+                return unlink(argument) < 0 ? -errno : 0;
         else if (strcmp(command, "connect") == 0)
                 return try_connect(argument);
         else if (strcmp(command, "hand-over") == 0)

@@ -71,6 +71,13 @@ class View(Confined):
         self.assertEqual(talk.ask('connect /run/bgtask/bus'), 0)
         self.finish_run(run, talk)
 
+    def test_it_cannot_take_its_socket_away_or_open_its_folder_to_other_users(self):
+        package = self.package()
+        _, run, talk = self.begin(package)
+        self.assertIn(talk.ask('remove /run/bgtask/bus'), (-errno.EROFS, -errno.EACCES))
+        self.assertEqual((package.local / '..').stat().st_mode & 0o777, 0o700)
+        self.finish_run(run, talk)
+
     def test_a_capability_opens_the_folder_that_it_names(self):
         home = self.broker.folder / 'home'
         (home / '.config').mkdir()
