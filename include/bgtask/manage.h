@@ -40,8 +40,9 @@ int bgt_list_next(bgt_list *list, const bgt_record **ret_row);
 void bgt_list_free(bgt_list *list);
 
 /*
- * package:s, version:s, folder:s, display-name:s, classes:R (clsid:s, executable:s), servers:R (path:s,
- * arguments:S, classes:S), full-trust:b (it is not confined), installed:u, tasks:u.
+ * package:s, version:s, folder:s, display-name:s, full-name:s (with its version, architecture and resource id),
+ * publisher:s, classes:R (clsid:s, executable:s), servers:R (path:s, arguments:S, classes:S), full-trust:b (it is
+ * not confined), installed:u, tasks:u.
  */
 int bgt_list_packages(bgt *b, bgt_list **ret);
 /*

@@ -370,6 +370,24 @@ typedef enum CollectionChange {
         CollectionChange_ItemChanged = 3
 } CollectionChange;
 
+/* Windows.ApplicationModel, Windows.System. */
+typedef struct PackageVersion {
+        UINT16 Major;
+        UINT16 Minor;
+        UINT16 Build;
+        UINT16 Revision;
+} PackageVersion;
+
+typedef enum ProcessorArchitecture {
+        ProcessorArchitecture_X86 = 0,
+        ProcessorArchitecture_Arm = 5,
+        ProcessorArchitecture_X64 = 9,
+        ProcessorArchitecture_Neutral = 11,
+        ProcessorArchitecture_Arm64 = 12,
+        ProcessorArchitecture_X86OnArm64 = 14,
+        ProcessorArchitecture_Unknown = 65535
+} ProcessorArchitecture;
+
 typedef enum ApplicationDataLocality {
         ApplicationDataLocality_Local = 0,
         ApplicationDataLocality_Roaming = 1,

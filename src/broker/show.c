@@ -55,6 +55,10 @@ void show_put_package(const Broker *broker, Writer *w, const Package *package)
         writer_put_option_string(w, "version", manifest ? manifest->version : "");
         writer_put_option_string(w, "folder", package->folder);
         writer_put_option_string(w, "display-name", manifest ? manifest->display_name : "");
+        if (manifest) {
+                writer_put_option_string(w, "full-name", manifest->full_name);
+                writer_put_option_string(w, "publisher", manifest->publisher);
+        }
         writer_open_option(w, "classes", "a(ss)");
         writer_open_array(w, "(ss)");
         for (size_t i = 0; manifest && i < manifest->n_servers; i++)

@@ -9,9 +9,10 @@ static const FactoryInfo *const lists[] = { value_factories, request_factories, 
                                             access_factories, property_factories, valueset_factories,
                                             appdata_factories, library_factories, device_factories,
                                             buffer_factories, hostname_factories, socket_factories,
-                                            socket_context_factories, socket_activity_factories };
+                                            socket_context_factories, socket_activity_factories,
+                                            identity_factories };
 
-#define FACTORIES_MAX 96
+#define FACTORIES_MAX 112
 
 /* A static object for each class. Its first face is IActivationFactory, its second what the class offers. */
 typedef struct Factory {

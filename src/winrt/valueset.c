@@ -25,7 +25,7 @@ typedef struct ChangedArgs {
         HSTRING key;
 } ChangedArgs;
 
-static const Class set_class, settings_class;
+static const Class set_class, property_class, settings_class;
 
 static ValueSet *set_of(void *self)
 {
@@ -287,7 +287,7 @@ static STDMETHODIMP insert(IMap_HSTRING_IInspectable *self, HSTRING key, IInspec
         if (!ret_replaced)
                 return E_POINTER;
         *ret_replaced = 0;
-        if (WindowsIsStringEmpty(key) || !is_value(value, !set->path))
+        if (set->object.class_ != &property_class && (WindowsIsStringEmpty(key) || !is_value(value, !set->path)))
                 return E_INVALIDARG;
         hr = begin(set, true);
         if (SUCCEEDED(hr))
@@ -375,6 +375,7 @@ static const IPropertySetVtbl set_vtable = { INSPECTABLE_SLOTS };
         }
 
 static const Class set_class = SET_CLASS(u"Windows.Foundation.Collections.ValueSet");
+static const Class property_class = SET_CLASS(u"Windows.Foundation.Collections.PropertySet");
 static const Class settings_class = SET_CLASS(u"Windows.Storage.ApplicationDataContainerSettings");
 
 static HRESULT new_set(const Class *class_, const char *path, IPropertySet **ret)
@@ -413,7 +414,14 @@ static HRESULT activate(const FactoryInfo *info, IInspectable **ret_instance)
         return valueset_new((IPropertySet **)ret_instance);
 }
 
+/* Its values may be anything. */
+static HRESULT activate_property_set(const FactoryInfo *info, IInspectable **ret_instance)
+{
+        return new_set(&property_class, NULL, (IPropertySet **)ret_instance);
+}
+
 const FactoryInfo valueset_factories[] = {
+        { u"Windows.Foundation.Collections.PropertySet", { { NULL, NULL, NULL } }, activate_property_set },
         { u"Windows.Foundation.Collections.ValueSet", { { NULL, NULL, NULL } }, activate },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

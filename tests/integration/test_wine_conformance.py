@@ -11,7 +11,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import TIMEOUT, eventually, processes
+from harness import PUBLISHER, TIMEOUT, eventually, processes
 from wine import BUILD, LOADER, WineCase, require
 
 PROGRAM = os.environ['BGTASK_TEST_WINE_CONFORMANCE']
@@ -49,6 +49,12 @@ class Conformance(WineCase):
         home = self.broker.environment['HOME']
         if what == 'folder':
             return as_windows(f'{self.broker.environment["XDG_DATA_HOME"]}/bgtask/{family}')
+        if what == 'family':
+            return family
+        if what == 'publisher':
+            return PUBLISHER
+        if what == 'place':
+            return as_windows(self.broker.call('ListPackages', 'su', '', 100)[0][0][1]['folder'])
         if what == 'at-home':
             return as_windows(f'{home}/{name}')
         if what == 'home':

@@ -399,6 +399,7 @@ static void every_factory_is_exact(void)
         static const WCHAR *const more[] = {
                 u"" BACKGROUND "AlarmApplicationManager", u"" BACKGROUND "BackgroundExecutionManager",
                 u"" BACKGROUND "BackgroundTaskRegistration", u"" BACKGROUND "BackgroundWorkCost",
+                u"Windows.ApplicationModel.Package", u"Windows.Foundation.Collections.PropertySet",
                 u"Windows.Foundation.Collections.ValueSet", u"Windows.Foundation.PropertyValue",
                 u"Windows.Networking.HostName", u"Windows.Networking.Sockets.DatagramSocket",
                 u"Windows.Networking.Sockets.SocketActivityContext",

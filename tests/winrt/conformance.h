@@ -28,7 +28,7 @@ typedef struct Row {
 extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
         refusal_rows[], group_rows[], server_rows[], activation_rows[], trigger_rows[], library_rows[],
         object_rows[], memory_rows[], thread_rows[], socket_rows[], socket_run_rows[], enum_rows[],
-        quota_rows[], confined_rows[], error_rows[];
+        quota_rows[], confined_rows[], error_rows[], identity_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -145,6 +145,9 @@ int told_kind(Told told);
 const char *told_key(Told told);
 /* Whether this is where the package keeps its data, as a program has to write it. */
 int is_local_folder(HSTRING path);
+
+/* Whether this is what the process's package has: its family, its publisher, or its place. */
+int is_of_package(const char *what, HSTRING text);
 
 /* Something that one thread waits for and another one reports. */
 typedef struct Gate {

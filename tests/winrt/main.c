@@ -193,7 +193,16 @@ static void registers_nothing_without_identity(void)
         CHECK(IBackgroundTaskBuilder_Release(builder) == 0);
 }
 
+static void has_no_package(void)
+{
+        IPackageStatics *statics = factory_of(STRING("Windows.ApplicationModel.Package"), &IID_IPackageStatics);
+        IPackage *package = (void *)&package;
+
+        CHECK(IPackageStatics_get_Current(statics, &package) == (HRESULT)0x80073d54 && !package);
+}
+
 static const Row stranger_rows[] = {
+        { "APPMODEL_ERROR_NO_PACKAGE", "Package.Current without a package identity says so", has_no_package },
         { "WindowsAppSDK 4201", "Register() without a package identity is ERROR_NOT_FOUND",
           registers_nothing_without_identity },
         { "WindowsAppSDK 4201", "AllTasks without a package identity is ERROR_NOT_FOUND", has_no_identity },
@@ -206,7 +215,8 @@ static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
                             stranger_rows, socket_rows, error_rows },
         [PLACE_CONFINED] = { confined_rows },
-        [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows },
+        [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows,
+                            identity_rows },
         [PLACE_SERVER] = { server_rows, trigger_rows, library_rows },
         [PLACE_RUNS] = { activation_rows },
         [PLACE_COM] = { object_rows, memory_rows },

@@ -445,6 +445,31 @@ static void class_objects(void)
         sweep(reach_server);
 }
 
+static HRESULT look_at_package(void)
+{
+        IPackageStatics *statics = factory_of(STRING("Windows.ApplicationModel.Package"), &IID_IPackageStatics);
+        IStorageFolder *folder = NULL;
+        IPackage *package = NULL;
+        IPackageId *id = NULL;
+        HSTRING name = NULL;
+        HRESULT hr = IPackageStatics_get_Current(statics, &package);
+
+        TRY(IPackage_get_Id(package, &id));
+        TRY(IPackageId_get_FullName(id, &name));
+        TRY(IPackage_get_InstalledLocation(package, &folder));
+        (void)WindowsDeleteString(name);
+        DROP(folder);
+        DROP(id);
+        DROP(package);
+        return hr;
+}
+
+static void packages(void)
+{
+        begin_row();
+        sweep(look_at_package);
+}
+
 static HRESULT leave_errors(void)
 {
         BSTR description = NULL, restricted = NULL, sid = NULL, text = SysAllocString(u"why");
@@ -485,6 +510,7 @@ const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "libraries and their trackers without memory", libraries },
         { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
         { "E_OUTOFMEMORY", "sockets without memory", sockets },
+        { "E_OUTOFMEMORY", "the package without memory", packages },
         { "E_OUTOFMEMORY", "what failures leave without memory", errors },
         { NULL },
 };

@@ -129,6 +129,30 @@ static void a_value_set_takes_only_what_can_be_told(void)
         CHECK(IPropertySet_Release(set) == 0);
 }
 
+static void a_property_set_takes_anything(void)
+{
+        static const IID *const iids[] = {
+                &IID_IPropertySet, &IID_IMap_HSTRING_IInspectable, &IID_IObservableMap_HSTRING_IInspectable,
+                &IID_IIterable_HSTRING_IInspectable,
+        };
+        IInspectable *found = (void *)&found;
+        IPropertySet *set = NULL;
+        Map *map;
+
+        CHECK_OK(RoActivateInstance(STRING("Windows.Foundation.Collections.PropertySet"), (IInspectable **)&set));
+        check_interfaces(set, iids, 4);
+        check_class_name(set, u"Windows.Foundation.Collections.PropertySet");
+        map = map_of(set);
+        CHECK(insert(map, STRING("any"), factory_of(STRING("Windows.Foundation.PropertyValue"),
+                                                    &IID_IPropertyValueStatics)) == 0);
+        CHECK(insert(map, STRING("number"), new_number(7)) == 0);
+        CHECK(insert(map, NULL, NULL) == 0);
+        CHECK(number_of(map, STRING("number")) == 7 && size_of(map) == 3);
+        CHECK(IMap_HSTRING_IInspectable_Lookup(map, NULL, &found) == S_OK && !found);
+        IMap_HSTRING_IInspectable_Release(map);
+        CHECK(IPropertySet_Release(set) == 0);
+}
+
 static void a_view_of_a_set_stays_as_it_was(void)
 {
         IPropertySet *set = new_set();
@@ -526,6 +550,7 @@ static void settings_take_values_only(void)
 const Row set_rows[] = {
         { "ValueSet", "a ValueSet is a map of texts to values", a_value_set_is_a_map },
         { "ValueSet", "it takes only what can be told to another process", a_value_set_takes_only_what_can_be_told },
+        { "PropertySet", "a PropertySet is a map of texts to anything", a_property_set_takes_anything },
         { "IMap.GetView", "views and iterators of a set stay as they were made", a_view_of_a_set_stays_as_it_was },
         { "IObservableMap.MapChanged", "changes of a set are told", changes_of_a_set_are_told },
         { "IPropertyValue", "numbers are taken as another type where they fit, and nothing else is",

@@ -150,6 +150,11 @@ void tell_of(const char *event, Told told, const char *what)
         (void)ask("event", words);
 }
 
+int is_of_package(const char *what, HSTRING text)
+{
+        return string_is(text, ask(what, "?"));
+}
+
 int is_local_folder(HSTRING path)
 {
         return string_is(path, ask("folder", "?"));

@@ -200,6 +200,12 @@ void tell_of(const char *event, Told told, const char *what)
         bgt_record_unref(record);
 }
 
+int is_of_package(const char *what, HSTRING text)
+{
+        return string_is(text, strcmp(what, "family") == 0 ? bgt_package(NULL) :
+                         strcmp(what, "place") == 0 ? package : "CN=bgtask tests");
+}
+
 int is_local_folder(HSTRING path)
 {
         return string_is(path, bgt_local_folder(NULL));
