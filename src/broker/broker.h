@@ -75,6 +75,7 @@ struct Server {
         bool ended;             /* its process has */
         bool told_gone;         /* the engine knows that it has gone */
         bool told_to_exit;
+        uint64_t memory_max;    /* that it is launched with */
         bool over_memory;       /* when it was looked at last */
         bool revoke;            /* its runs are about to be canceled for that */
         bool released;          /* the engine does not refer to it any more */
@@ -271,6 +272,8 @@ int broker_server_check_cookie(const Broker *broker, const char *cookie, uint64_
 /* command.c */
 /* Starts the supervisor of a command task. Negative errno, which was said to the log. */
 int broker_command_spawn(Broker *broker, Server *server, Uuid task);
+/* What its supervisor is launched with. */
+LaunchLimits broker_command_limits(const Broker *broker, Uuid task);
 
 /* failure.c: semantics.md, 14 */
 void broker_tell_failure(Broker *broker, const RunRow *row);

@@ -99,10 +99,21 @@ static int fill_arguments(Invocation *invocation, const TaskSpec *spec)
         return 0;
 }
 
+static LaunchLimits limits_of(const Broker *broker, const TaskSpec *spec)
+{
+        const LaunchLimits defaults = broker_default_limits(broker);
+
+        return (LaunchLimits){
+                .memory_bytes = settings_number(spec->options, "memory-limit", defaults.memory_bytes),
+                .cpu_percent = (unsigned)settings_number(spec->options, "cpu-limit", defaults.cpu_percent),
+                .tasks = settings_number(spec->options, "tasks-limit", defaults.tasks),
+                .low_priority = defaults.low_priority,
+        };
+}
+
 static int launch(Broker *broker, Server *server, const TaskSpec *spec, const Invocation *invocation)
 {
         char log_id[SERVER_LOG_ID_MAX];
-        const LaunchLimits defaults = broker_default_limits(broker);
         LaunchStep step;
         int r;
 
@@ -114,14 +125,7 @@ static int launch(Broker *broker, Server *server, const TaskSpec *spec, const In
                                    .environment = (const char *const *)invocation->environment,
                                    .null_stdin = true,
                                    .socket = true,
-                                   .limits = {
-                                           .memory_bytes = settings_number(spec->options, "memory-limit",
-                                                                           defaults.memory_bytes),
-                                           .cpu_percent = (unsigned)settings_number(spec->options, "cpu-limit",
-                                                                                    defaults.cpu_percent),
-                                           .tasks = settings_number(spec->options, "tasks-limit", defaults.tasks),
-                                           .low_priority = defaults.low_priority,
-                                   },
+                                   .limits = limits_of(broker, spec),
                                    .userdata = server,
                            },
                            &server->process, &step);
@@ -129,6 +133,14 @@ static int launch(Broker *broker, Server *server, const TaskSpec *spec, const In
                 broker_log("%s/%s: cannot %s for %s: %s", spec->package, spec->name, launch_step_to_string(step),
                            invocation->supervisor, strerror(-r));
         return r;
+}
+
+LaunchLimits broker_command_limits(const Broker *broker, Uuid task)
+{
+        TaskInfo info;
+
+        return engine_get_task(broker->engine, task, &info) ? limits_of(broker, &info.row.spec)
+                                                            : broker_default_limits(broker);
 }
 
 int broker_command_spawn(Broker *broker, Server *server, Uuid task)

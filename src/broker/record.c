@@ -34,7 +34,7 @@ void broker_server_record(Broker *broker, const Server *server)
                 .exe_server = server->exe_server,
                 .launched = server->launched && !server->is_app,
                 .log = server->id,
-                .memory_max = server->process ? process_memory_limit(server->process) : 0,
+                .memory_max = server->process ? process_memory_limit(server->process) : server->memory_max,
                 .package = server->package,
         };
 

@@ -205,6 +205,8 @@ void broker_server_launch(Broker *broker, uint64_t id, const char *package_name,
                 feed_spawn(broker, &nobody, -ENOMEM);
                 return;
         }
+        server->memory_max = uuid_is_null(command) ? broker_default_limits(broker).memory_bytes
+                                                   : broker_command_limits(broker, command).memory_bytes;
         /* Before it is there: if we are killed in between, the next broker looks for it. */
         broker_server_record(broker, server);
         if (uuid_is_null(command) && is_program_of_windows(package, exe_server)) {
@@ -250,7 +252,7 @@ static void feed_gone(Server *server, const ProcessResult *result)
                 event.process.by_signal = result->state == PROCESS_KILLED;
                 event.process.status = result->value;
         }
-        if (result && result->has_usage) {
+        if (result) {
                 event.process.cpu_usec = result->cpu_usec;
                 event.process.memory_bytes = result->max_rss_bytes;
         }

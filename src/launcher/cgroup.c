@@ -171,6 +171,17 @@ bool cgroup_ran_out_of_memory(int cgroup_fd)
         return kills && strtoull(kills + strlen("oom_kill "), NULL, 10) > 0;
 }
 
+void cgroup_get_usage(int cgroup_fd, uint64_t *ret_cpu_usec, uint64_t *ret_peak_bytes)
+{
+        char text[1024];
+        const char *used = NULL;
+
+        if (read_at(cgroup_fd, "cpu.stat", text, sizeof text))
+                used = strstr(text, "usage_usec ");
+        *ret_cpu_usec = used ? strtoull(used + strlen("usage_usec "), NULL, 10) : 0;
+        *ret_peak_bytes = read_at(cgroup_fd, "memory.peak", text, sizeof text) ? strtoull(text, NULL, 10) : 0;
+}
+
 int cgroup_open(CgroupRoot *root, const char *id, int *ret_fd)
 {
         char name[NAME_MAX];

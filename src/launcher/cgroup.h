@@ -51,6 +51,12 @@ bool cgroup_limits_memory(int cgroup_fd);
 /* True if the kernel has killed one of them for the limit of memory. */
 bool cgroup_ran_out_of_memory(int cgroup_fd);
 
+/*
+ * What all who were ever in it have used: processor time in µs and the most memory at one time, with what the kernel
+ * kept for them. 0: the kernel does not say, as of memory without its controller.
+ */
+void cgroup_get_usage(int cgroup_fd, uint64_t *ret_cpu_usec, uint64_t *ret_peak_bytes);
+
 /* All processes in it and below. The caller frees the array. */
 int cgroup_list(int cgroup_fd, pid_t **ret_pids, size_t *ret_n_pids);
 

@@ -48,7 +48,10 @@ typedef struct ProcessResult {
         ProcessState state;
         int value;
         bool core_dumped;
-        bool has_usage;     /* the two below are known; they include the descendants that it waited for */
+        /*
+         * 0: unknown. They include the descendants that it waited for; of one that was adopted and had a cgroup all of
+         * its tree, of one without a cgroup none, and then only if its parent had not waited for it yet.
+         */
         uint64_t cpu_usec;
         uint64_t max_rss_bytes;
 } ProcessResult;

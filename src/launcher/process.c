@@ -102,10 +102,31 @@ static ProcessResult make_result(const siginfo_t *info, const struct rusage *usa
                 .state = info->si_code == CLD_EXITED ? PROCESS_EXITED : PROCESS_KILLED,
                 .value = info->si_status,
                 .core_dumped = info->si_code == CLD_DUMPED,
-                .has_usage = true,
                 .cpu_usec = usec_from_timeval(usage->ru_utime) + usec_from_timeval(usage->ru_stime),
                 .max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024,
         };
+}
+
+/* Until its parent has waited for it the kernel still knows; then the pid may be another's. */
+static uint64_t last_cpu_usec(const Process *process)
+{
+        uint64_t used = process_cpu_usec(process);
+        ProcStat stat;
+
+        return proc_read_stat(process->pid, &stat) >= 0 && stat.start_time == process->start_time ? used : 0;
+}
+
+/* Somebody else's child tells us nothing, but others may. */
+static ProcessResult make_unknown(const Process *process)
+{
+        ProcessResult result = { .state = PROCESS_GONE, .cpu_usec = last_cpu_usec(process) };
+        uint64_t cpu_usec;
+
+        if (process->cgroup_fd >= 0) {
+                cgroup_get_usage(process->cgroup_fd, &cpu_usec, &result.max_rss_bytes);
+                result.cpu_usec = MAX(result.cpu_usec, cpu_usec);
+        }
+        return result;
 }
 
 bool process_collect(Process *process)
@@ -118,11 +139,11 @@ bool process_collect(Process *process)
         (void)process_start_time(process);
         /* The C library's waitid() has no place for the usage. */
         if (syscall(SYS_waitid, P_PIDFD, process->pidfd, &info, WEXITED | WNOHANG, &usage) < 0)
-                process->result = (ProcessResult){ .state = PROCESS_GONE };
+                process->result = make_unknown(process);
         else if (info.si_pid != 0)
                 process->result = make_result(&info, &usage);
         else if (!process->launcher->reaper.active)
-                process->result = (ProcessResult){ .state = PROCESS_GONE };
+                process->result = make_unknown(process);
         else
                 return false;
         process->ended = true;

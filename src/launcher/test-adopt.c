@@ -119,10 +119,32 @@ static void a_server_of_another_broker_is_adopted_and_its_end_is_seen(void **sta
         fixture_wait_ended(f, 1);
         /* It is the child of the other, who has not even waited for it. */
         assert_int_equal(f->last.state, PROCESS_GONE);
-        assert_false(f->last.has_usage);
+        assert_true(f->last.cpu_usec > 0);
+        assert_int_equal(f->last.max_rss_bytes, 0);
         process_free(process);
         kill_broker(broker);
         assert_int_equal(waitpid(server.pid, NULL, 0), server.pid);
+}
+
+static void what_a_server_used_that_somebody_has_waited_for_is_not_known(void **state)
+{
+        static const char *const argv[] = { "child", "serve", NULL };
+        Fixture *f = *state;
+        Process *process;
+        Server server;
+
+        kill_broker(start_broker(f, argv, &server));
+        f->config.subreaper = false;
+        fixture_start(f);
+        assert_int_equal(launcher_adopt(f->launcher, "server", server.pid, server.start_time, NULL, &process), 0);
+        assert_int_equal(process_signal_tree(process, SIGKILL), 1);
+        assert_int_equal(waitpid(server.pid, NULL, 0), server.pid);
+        fixture_wait_ended(f, 1);
+        assert_int_equal(f->last.state, PROCESS_GONE);
+        /* In a cgroup it still would be. */
+        assert_int_equal(f->last.cpu_usec, 0);
+        assert_int_equal(f->last.max_rss_bytes, 0);
+        process_free(process);
 }
 
 static void the_death_of_the_broker_neither_kills_a_server_nor_loses_its_output(void **state)
@@ -274,6 +296,7 @@ int main(void)
                 fixture_test(a_pid_that_belongs_to_another_is_not_adopted),
                 fixture_test(the_start_time_of_a_process_is_the_one_that_the_kernel_shows),
                 fixture_test(a_server_of_another_broker_is_adopted_and_its_end_is_seen),
+                fixture_test(what_a_server_used_that_somebody_has_waited_for_is_not_known),
                 fixture_test(the_death_of_the_broker_neither_kills_a_server_nor_loses_its_output),
                 fixture_test(output_while_no_broker_runs_is_read_by_the_next),
                 fixture_test(a_server_that_nobody_could_write_down_is_found_by_its_output),

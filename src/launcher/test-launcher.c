@@ -204,7 +204,6 @@ static void the_end_is_told_with_its_reason(void **state)
         fixture_run(f, "server", "exit=7");
         assert_int_equal(f->last.state, PROCESS_EXITED);
         assert_int_equal(f->last.value, 7);
-        assert_true(f->last.has_usage);
         assert_true(f->last.max_rss_bytes > 0);
         assert_string_equal(f->last_id, "server");
         fixture_run(f, "server", "kill=10");

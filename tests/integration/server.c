@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -86,8 +87,8 @@ static bool hear(int fd, char packet[static PACKET_MAX])
         return true;
 }
 
-/* A child that nobody is the parent of, in a session of its own, that ignores SIGTERM. */
-static pid_t leave_child(void)
+/* A child that nobody is the parent of, in a session of its own, that ignores SIGTERM and holds so much memory. */
+static pid_t leave_child(size_t mib)
 {
         int pipes[2];
         pid_t pid = -1;
@@ -100,6 +101,9 @@ static pid_t leave_child(void)
                 if (pid != 0)
                         _exit(0);
                 signal(SIGTERM, SIG_IGN);
+                if (mib > 0 && mmap(NULL, mib << 20, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+                        _exit(1);
                 pid = getpid();
                 (void)!write(pipes[1], &pid, sizeof pid);
                 for (;;)
@@ -274,7 +278,7 @@ static int obey(bgt_instance *instance, Object *object, const char *command, cha
         else if (strcmp(command, "kill") == 0)
                 return kill(getpid(), atoi(argument)); /* this thread of the library blocks all signals */
         else if (strcmp(command, "child") == 0)
-                return (int)leave_child();
+                return (int)leave_child(strtoul(argument, NULL, 10));
         else if (strcmp(command, "app") == 0)
                 return bgt_server_become_app(NULL);
         else if (strcmp(command, "suspend") == 0)

@@ -204,6 +204,20 @@ class Trees(Delegated):
         self.assertTrue(wait_gone(talk.pid) and wait_gone(hidden))
         eventually(lambda: self.cgroup.servers() == [], 'its cgroup goes')
 
+    def test_what_a_server_used_that_was_taken_over_is_in_the_history(self):
+        run, talk, server = self.start_server()
+        talk.ask('flood 100000')
+        self.restart()
+        folder = self.cgroup.folder / server
+        used = int(re.search('usage_usec (\\d+)', (folder / 'cpu.stat').read_text(encoding='ascii')).group(1))
+        has_peak = (folder / 'memory.peak').exists()
+        talk.say('exit 3')
+        record = self.broker.ended(run)
+        # It is no child of this broker, which cannot know how it ended.
+        self.assert_outcome(record, 'abandoned', detail='lost')
+        self.assertGreaterEqual(record['cpu'], used)
+        self.assertEqual('memory' in record, has_peak)
+
     def test_what_a_killed_broker_left_empty_is_removed_by_the_next(self):
         _, talk, server = self.start_server()
         self.broker.kill()

@@ -9,20 +9,25 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import platform
 import threading
 import unittest
 
 from bus_client import Lost
-from harness import Case, Package, SCALE, eventually, processes
+from harness import Broker, Case, Package, Running, SCALE, eventually, processes
 
 ALLOWED = 0
 LINES = 2
 # Far more than a run needs: a sweep ends with the first run that is over before the broker has made so many.
 MOST = 2000
 STEP = max(1, round(1 / SCALE))
-SEIZE, INTERRUPT, SYSCALL = 0x4206, 0x4207, 24
+SEIZE, INTERRUPT, SYSCALL, WHICH = 0x4206, 0x4207, 24, 0x420e
 TRACESYSGOOD, SYSCALL_STOP = 1, 0x85
 WALL = 0x40000000
+# Of struct ptrace_syscall_info: whether it is an exit, the number of the call, what it returned.
+INFO_SIZE, AT_EXIT, NUMBER_OFFSET = 88, 2, 24
+# clone, fork, vfork and clone3 of x86-64.
+SPAWNS = (56, 57, 58, 435)
 
 
 def threads(pid):
@@ -32,8 +37,8 @@ def threads(pid):
 
 
 class KillAt:
-    """Kills a process when a thread of it, by default the main one, enters its n-th system call from now on; stop()
-    ends it in any case."""
+    """Kills a process when a thread of it, by default the main one, enters its n-th system call from now on, or one
+    that wanted() wants; stop() ends it in any case."""
 
     def __init__(self, pid, n, thread=None):
         self.pid = pid
@@ -66,9 +71,12 @@ class KillAt:
                 # The first stop is where it comes out of the call in which it waited.
                 entered = not entered
                 self.left -= entered
-                if self.left == 0:
+                if self.left == 0 or self.is_wanted():
                     os.kill(self.pid, 9)
             self.ptrace(SYSCALL)
+
+    def is_wanted(self):
+        return False
 
     def stop(self):
         with contextlib.suppress(ProcessLookupError):
@@ -77,6 +85,21 @@ class KillAt:
         # Its other threads may be there still; a server is not our child.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+
+
+class KillAtSpawn(KillAt):
+    """Kills it when it has started a process and does not know yet which."""
+
+    number = None
+
+    def is_wanted(self):
+        info = ctypes.create_string_buffer(INFO_SIZE)
+        self.libc.ptrace(WHICH, self.tid, ctypes.c_void_p(INFO_SIZE), info)
+        value = int.from_bytes(info.raw[NUMBER_OFFSET:NUMBER_OFFSET + 8], 'little', signed=True)
+        if info.raw[0] == AT_EXIT:
+            return self.number in SPAWNS and value > 0
+        self.number = value
+        return False
 
 
 class Sweep(Case):
@@ -216,3 +239,40 @@ class Sweep(Case):
                 break
         self.assertLess(n, MOST - STEP)
         self.assert_outcome(self.broker.outcome(next(iter(tasks))), 'completed')
+
+
+@unittest.skipUnless(platform.machine() == 'x86_64', 'calls have other numbers here')
+@unittest.skipIf({'ASAN_OPTIONS', 'TSAN_OPTIONS'} & set(os.environ), 'a sanitizer alone takes more memory')
+class Nameless(Running):
+    """A server whose broker could not write down who it is."""
+
+    broker_options = None
+
+    def setUp(self):
+        self.broker = Broker(start=False, test_clock=False)
+        self.addCleanup(self.finish, self.broker)
+        config = self.broker.folder / 'config' / 'bgtask'
+        config.mkdir(parents=True)
+        (config / 'bgtaskd.conf').write_text('[servers]\nmemory = 100M\n', encoding='ascii')
+        self.broker.environment['XDG_CONFIG_HOME'] = str(config.parent)
+        self.broker.start()
+        self.package = Package(self.broker).listen()
+
+    def test_its_memory_is_looked_at_all_the_same(self):
+        task = self.task()
+        killer = KillAtSpawn(self.broker.process.pid, MOST)
+        if killer.error:
+            self.skipTest(f'the broker may not be traced here: {os.strerror(killer.error)}')
+        with contextlib.suppress(Lost, OSError):
+            self.broker.request(task)
+        killer.stop()
+        self.broker.process.returncode = -9
+        server, = (pid for pid in processes(self.broker.folder) if pid != self.broker.process.pid)
+        self.broker.start()
+        talk = self.package.next_talk()
+        self.assertEqual(talk.pid, server)
+        for _ in range(3):
+            talk.ask('child 45')
+        eventually(lambda: self.broker.history(task))
+        record, = self.broker.history(task)
+        self.assert_outcome(record, 'canceled', reason='ResourceRevocation')
