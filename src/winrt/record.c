@@ -10,6 +10,10 @@
 #include "winrt/property.h"
 #include "winrt/valueset.h"
 
+/*
+ * The types of values that a record does not have stand in this record beside them. A key of a set that is this one,
+ * or this one and dots, has one dot more in the record.
+ */
 #define TYPES_KEY "winrt.types"
 /* Deeper ones no record takes; a set may hold itself. */
 #define NESTED_MAX 8
@@ -177,6 +181,45 @@ HRESULT value_to_record(bgt_record *record, bgt_record *types, const char *key, 
         return put_object(record, types, key, object, NESTED_MAX);
 }
 
+static bool may_be_taken_for_types(const char *key)
+{
+        const size_t n = sizeof TYPES_KEY - 1;
+
+        return strncmp(key, TYPES_KEY, n) == 0 && key[n + strspn(key + n, ".")] == '\0';
+}
+
+/* *key is freed by the caller, whatever comes of it. */
+static HRESULT name_in_record(char **key)
+{
+        size_t n = strlen(*key);
+        char *longer;
+
+        if (!may_be_taken_for_types(*key))
+                return S_OK;
+        longer = realloc(*key, n + 2);
+        if (!longer)
+                return E_OUTOFMEMORY;
+        longer[n] = '.';
+        longer[n + 1] = '\0';
+        *key = longer;
+        return S_OK;
+}
+
+/* What a key of a record is called in the set. */
+static HRESULT name_in_set(const char *key, HSTRING *ret)
+{
+        HSTRING longer = NULL;
+        HRESULT hr = string_from_utf8(key, &longer);
+
+        if (FAILED(hr) || !may_be_taken_for_types(key) || strcmp(key, TYPES_KEY) == 0) {
+                *ret = longer;
+                return hr;
+        }
+        hr = WindowsSubstringWithSpecifiedLength(longer, 0, WindowsGetStringLen(longer) - 1, ret);
+        (void)WindowsDeleteString(longer);
+        return hr;
+}
+
 static HRESULT put_pair(bgt_record *record, bgt_record *types, IKeyValuePair_HSTRING_IInspectable *pair, unsigned left)
 {
         _cleanup_(freep) char *key = NULL;
@@ -186,6 +229,8 @@ static HRESULT put_pair(bgt_record *record, bgt_record *types, IKeyValuePair_HST
 
         if (SUCCEEDED(hr))
                 hr = string_to_utf8(name, &key);
+        if (SUCCEEDED(hr))
+                hr = name_in_record(&key);
         if (SUCCEEDED(hr))
                 hr = IKeyValuePair_HSTRING_IInspectable_get_Value(pair, &object);
         if (SUCCEEDED(hr))
@@ -372,7 +417,7 @@ static HRESULT get_pair(IMap_HSTRING_IInspectable *map, const bgt_record *record
         HRESULT hr = value_from_record(record, types, key, &object);
 
         if (SUCCEEDED(hr))
-                hr = string_from_utf8(key, &name);
+                hr = name_in_set(key, &name);
         if (SUCCEEDED(hr))
                 hr = IMap_HSTRING_IInspectable_Insert(map, name, object, &replaced);
         if (object)
@@ -391,7 +436,7 @@ HRESULT valueset_from_record(const bgt_record *record, IPropertySet **ret)
         if (SUCCEEDED(hr))
                 hr = IPropertySet_QueryInterface(*ret, &IID_IMap_HSTRING_IInspectable, (void **)&map);
         for (size_t i = 0; SUCCEEDED(hr) && (key = bgt_record_key(record, i)); i++)
-                if (strcmp(key, TYPES_KEY) != 0)
+                if (!types || strcmp(key, TYPES_KEY) != 0)
                         hr = get_pair(map, record, types, key);
         if (map)
                 IMap_HSTRING_IInspectable_Release(map);

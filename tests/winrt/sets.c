@@ -358,6 +358,9 @@ IPropertySet *new_set_of_all_types(void)
         insert(map, STRING("Bytes"), value);
         CHECK_OK(IPropertyValueStatics_CreateStringArray(values(), 3, texts, &value));
         insert(map, STRING("Strings"), value);
+        /* Where the record of such a set has its types. */
+        insert(map, STRING("winrt.types"), new_number(11));
+        insert(map, STRING("winrt.types.."), new_number(13));
         IMap_HSTRING_IInspectable_Release(map);
         return set;
 }
@@ -427,7 +430,8 @@ void check_set_of_all_types(void *set)
         CHECK(n == 3 && memcmp(copy, bytes, 3) == 0);
         CoTaskMemFree(copy);
         IPropertyValue_Release(value);
-        CHECK(size_of(map) == 18);
+        CHECK(number_of(map, STRING("winrt.types")) == 11 && number_of(map, STRING("winrt.types..")) == 13);
+        CHECK(size_of(map) == 20);
         IMap_HSTRING_IInspectable_Release(map);
 }
 
@@ -525,7 +529,7 @@ static void settings_last(void)
         check_set_of_all_types(set);
         to = map_of(set);
         CHECK_OK(IMap_HSTRING_IInspectable_Remove(to, STRING("Int32")));
-        CHECK(size_of(to) == 17);
+        CHECK(size_of(to) == 19);
         CHECK_OK(IMap_HSTRING_IInspectable_Clear(to));
         IMap_HSTRING_IInspectable_Release(to);
         IMap_HSTRING_IInspectable_Release(map);
