@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -81,13 +82,23 @@ static void on_stepped(void *userdata)
         broker_settle(broker);
 }
 
+/* A disk that is full fails every commit: the first of them, and the first that succeeds again, are worth a line. */
+static void tell_of_commit(Broker *broker, int error)
+{
+        if (error < 0 && broker->n_commits_failed++ == 0)
+                broker_log("the state could not be written: %s", strerror(-error));
+        if (error < 0 || broker->n_commits_failed == 0)
+                return;
+        broker_log("the state can be written again; %" PRIu64 " commits had failed", broker->n_commits_failed);
+        broker->n_commits_failed = 0;
+}
+
 static void on_committed(uint64_t commit, int error, void *userdata)
 {
         Broker *broker = userdata;
         Event event = broker_event(broker, EVENT_COMMITTED, 0);
 
-        if (error < 0)
-                broker_log("the state could not be written: %s", strerror(-error));
+        tell_of_commit(broker, error);
         event.committed.commit = commit;
         event.committed.error = error;
         broker_feed(broker, &event);

@@ -125,7 +125,9 @@ struct Broker {
         Effects effects;
         ListNode queue;         /* of QueuedEvent */
         bool carrying;
+        uint64_t n_commits_failed; /* since one succeeded */
         bool unsettled;         /* there is work left for the next round of the loop */
+        uint64_t next_tick_mono_usec; /* while the store is behind, not before */
         bool stop;              /* leave the loop */
         bool shutting_down;     /* live runs are being canceled */
         int lock_fds[2];
