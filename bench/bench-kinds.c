@@ -139,14 +139,6 @@ static void on_event(int event, const bgt_record *record, void *userdata)
         ++*n_ended;
 }
 
-static void sleep_until(double real_usec)
-{
-        const struct timespec at = { .tv_sec = (time_t)(real_usec / 1e6) };
-
-        while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL) != 0)
-                ;
-}
-
 static void start(Bench *bench)
 {
         char path[128];
@@ -197,7 +189,7 @@ static void measure_kind(const Kind *kind, int n)
         } else if (kind->trigger == calendar_trigger) {
                 if (bench_real_usec() > (double)due * 1e6)
                         bench_die("calendar", "registering took too long: some were due before others were there");
-                sleep_until((double)due * 1e6);
+                bench_sleep_until(due);
                 begin = bench_now_usec();
         } else {
                 begin += AHEAD_SEC * 1e6;

@@ -33,6 +33,8 @@
 #define WATCHED_FOLDERS 10000
 #define TREE_FOLDERS 100 /* in each of as many */
 #define FLAPS_PER_SEC 1000
+#define DUE 200000
+#define AHEAD_SEC 15
 
 typedef struct Storm Storm;
 
@@ -41,6 +43,7 @@ typedef struct Kind {
         /* Registers what listens. NULL: that was done by before. */
         void (*prepare)(Storm *storm, bgt *b);
         void (*blow)(Storm *storm, unsigned i);
+        void (*await)(Storm *storm); /* NULL: it begins when it is blown */
         bool isolated; /* in a network of its own */
 } Kind;
 
@@ -52,6 +55,7 @@ struct Storm {
         atomic_ulong n;
         int fd;
         bgt *b;
+        time_t due;
 };
 
 static int run(bgt_instance *instance, void *userdata)
@@ -111,26 +115,38 @@ static void change_one_folder(Storm *storm, unsigned i)
         bench_touch(path, i % STORM_FILES);
 }
 
-/* Each change of a file is two events or three: they may be more than the kernel keeps for us. */
-static void watch_folders(Storm *storm, bgt *b)
+static void add_many(Storm *storm, bgt *b, unsigned n, bgt_trigger *(*trigger_of)(Storm *storm, unsigned i))
 {
         static bgt_register_result results[BATCH];
         static bgt_builder *builders[BATCH];
 
-        for (unsigned i = 0; i < WATCHED_FOLDERS; i += BATCH) {
+        for (unsigned i = 0; i < n; i += BATCH) {
                 for (unsigned k = 0; k < BATCH; k++) {
-                        char path[128], name[32];
+                        char name[32];
 
-                        path_of(storm, i + k, path);
-                        mkdir(path, 0700);
                         snprintf(name, sizeof name, "storm-%u", i + k);
-                        builders[k] = held(b, name, watch(path, false));
+                        builders[k] = held(b, name, trigger_of(storm, i + k));
                 }
                 if (bgt_builder_register_many(builders, BATCH, BGT_IF_EXISTS_FAIL, results) != 0)
                         bench_die_of("register");
                 for (unsigned k = 0; k < BATCH; k++)
                         bgt_builder_unref(builders[k]);
         }
+}
+
+static bgt_trigger *watch_new_folder(Storm *storm, unsigned i)
+{
+        char path[128];
+
+        path_of(storm, i, path);
+        mkdir(path, 0700);
+        return watch(path, false);
+}
+
+/* Each change of a file is two events or three: they may be more than the kernel keeps for us. */
+static void watch_folders(Storm *storm, bgt *b)
+{
+        add_many(storm, b, WATCHED_FOLDERS, watch_new_folder);
 }
 
 static void change_many_folders(Storm *storm, unsigned i)
@@ -246,6 +262,38 @@ static void connect_and_go(Storm *storm, unsigned i)
         close(fd);
 }
 
+/* ---- time ---- */
+
+static bgt_trigger *due_trigger(Storm *storm, unsigned i)
+{
+        char expression[64];
+        struct tm tm;
+
+        gmtime_r(&storm->due, &tm);
+        strftime(expression, sizeof expression, "%Y-%m-%d %H:%M:%S UTC", &tm);
+        return bgt_trigger_calendar(expression, true);
+}
+
+static void make_many_due(Storm *storm, bgt *b)
+{
+        storm->due = (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC;
+        add_many(storm, b, DUE, due_trigger);
+        if (bench_real_usec() / 1e6 > (double)storm->due)
+                bench_die("due", "registering took too long: some were due before others were there");
+        storm->b = bench_open(storm->bench, BGT_NO_AUTOSTART);
+}
+
+static void await_due(Storm *storm)
+{
+        bench_sleep_until(storm->due);
+}
+
+/* What others ask meanwhile is to be stored, too. */
+static void register_again(Storm *storm, unsigned i)
+{
+        add(storm->b, "again", bgt_trigger_application(), BGT_IF_EXISTS_REPLACE);
+}
+
 /* ---- the measurement ---- */
 
 static void *storm_main(void *userdata)
@@ -329,6 +377,8 @@ static void measure(const Kind *kind, int n)
         bgt_builder_unref(builder);
 
         measure_requests(b, bgt_registration_id(task), &n_ended, n, &quiet);
+        if (kind->await)
+                kind->await(&storm);
         if (pthread_create(&storm.thread, NULL, storm_main, &storm) != 0)
                 bench_die("pthread_create", NULL);
         begin = bench_now_usec();
@@ -364,12 +414,13 @@ static bool isolate(void)
 int main(int argc, char *argv[])
 {
         static const Kind kinds[] = {
-                { "files", "changed, in one folder", watch_folder, change_one_folder, false },
-                { "folders", "changed, in 10 000 folders", watch_folders, change_many_folders, false },
-                { "tree", "10 000 folders watched anew", make_tree, watch_tree, false },
-                { "sockets", "connections", listen_to_socket, connect_and_go, false },
-                { "network", "link up or down", listen_to_network, flap, true },
-                { "devices", "events of a device", listen_to_devices, change_device, true },
+                { "files", "changed, in one folder", watch_folder, change_one_folder, NULL, false },
+                { "folders", "changed, in 10 000 folders", watch_folders, change_many_folders, NULL, false },
+                { "tree", "10 000 folders watched anew", make_tree, watch_tree, NULL, false },
+                { "sockets", "connections", listen_to_socket, connect_and_go, NULL, false },
+                { "due", "registered while 200 000 are due", make_many_due, register_again, await_due, false },
+                { "network", "link up or down", listen_to_network, flap, NULL, true },
+                { "devices", "events of a device", listen_to_devices, change_device, NULL, true },
         };
         int n = bench_count(argc, argv, 300);
 

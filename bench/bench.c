@@ -108,6 +108,14 @@ void bench_rest(void)
         nanosleep(&one_ms, NULL);
 }
 
+void bench_sleep_until(time_t real_sec)
+{
+        const struct timespec at = { .tv_sec = real_sec };
+
+        while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL) != 0)
+                ;
+}
+
 void samples_add(Samples *s, double value)
 {
         if (s->n == s->n_allocated) {

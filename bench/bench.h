@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
+#include <time.h>
 
 typedef struct Samples {
         double *values;
@@ -39,6 +40,8 @@ void bench_wait_gone(pid_t pid);
 
 /* Until what the last measurement left to be done has been: the latency of one is measured, not the rate of many. */
 void bench_rest(void);
+/* Until the second of the wall clock. */
+void bench_sleep_until(time_t real_sec);
 
 void samples_add(Samples *s, double value);
 double samples_percentile(Samples *s, double percent);

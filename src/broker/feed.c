@@ -14,7 +14,12 @@
 #define FEED_TRIES 100
 
 /* Ticks in a row, each of which does a bounded amount of work. */
-#define TICKS_MAX 32
+#define TICKS_MAX 8
+
+/* With so much that waits for the disk the store is behind: whoever asks now waits for all of it. */
+#define BEHIND_BYTES ((size_t)256 * 1024)
+/* For a disk that hangs: what ends without it is seen to so often. */
+#define BEHIND_TICK_USEC (10 * USEC_PER_MSEC)
 
 struct QueuedEvent {
         ListNode node;
@@ -23,7 +28,12 @@ struct QueuedEvent {
 
 Event broker_event(const Broker *broker, EventType type, uint64_t token)
 {
-        return (Event){ .type = type, .time = clock_now(broker->clock), .token = token };
+        return (Event){
+                .type = type,
+                .time = clock_now(broker->clock),
+                .store_behind = broker->store && store_get_counts(broker->store).n_queued >= BEHIND_BYTES,
+                .token = token,
+        };
 }
 
 static void answer_no_memory(Broker *broker, uint64_t token)
@@ -104,11 +114,11 @@ static bool is_due(const EngineTime *wake, const EngineTime *now)
 
 /*
  * Answers of the store and of servers come from the loop, so however much is due, they get their turn: what is left is
- * gone on with in the next round, which then does not wait.
+ * gone on with in the next round, which then does not wait. While the store is behind that round waits for its answer.
  */
 void broker_settle(Broker *broker)
 {
-        EngineTime wake, now;
+        EngineTime wake;
 
         broker->unsettled = false;
         for (unsigned n = 0;; n++) {
@@ -120,10 +130,14 @@ void broker_settle(Broker *broker)
                 }
 
                 wake = engine_next_wake(broker->engine);
-                now = clock_now(broker->clock);
-                if (!is_due(&wake, &now))
-                        break;
                 tick = broker_event(broker, EVENT_TICK, 0);
+                if (!is_due(&wake, &tick.time))
+                        break;
+                if (tick.store_behind && tick.time.mono_usec < broker->next_tick_mono_usec) {
+                        wake = (EngineTime){ USEC_INFINITY, broker->next_tick_mono_usec, USEC_INFINITY };
+                        break;
+                }
+                broker->next_tick_mono_usec = usec_add(tick.time.mono_usec, BEHIND_TICK_USEC);
                 broker_feed(broker, &tick);
         }
         clock_arm(broker->clock, &wake);

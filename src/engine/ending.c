@@ -23,7 +23,7 @@ static void leave_task(Engine *e, Run *run)
 
         list_remove(&run->task_node);
         if (run->state == RUN_PENDING) {
-                gate_leave(run);
+                gate_leave(e, run);
                 list_remove(&run->live_node);
                 extra->n_queue--;
                 e->n_pending--;

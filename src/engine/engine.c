@@ -381,7 +381,7 @@ static Alarm *take_alarm(Queue *queue)
         return CONTAINER_OF(node, Alarm, node);
 }
 
-static void drain(Engine *e)
+static void drain(Engine *e, bool store_behind)
 {
         if (!restore_judge(e))
                 return;
@@ -389,7 +389,8 @@ static void drain(Engine *e)
                 sound_mono(e, take_alarm(&e->mono_alarms));
         for (; e->work > 0 && is_due(&e->boot_alarms, e->now.boot_usec); e->work--)
                 sound(e, take_alarm(&e->boot_alarms));
-        if (!e->shutting_down) {
+        /* Or who is requested now would be judged behind all that were due. */
+        if (!e->shutting_down && !store_behind && e->n_ready < READY_MAX) {
                 timer_fire_due(e);
                 condition_drain(e);
         }
@@ -424,7 +425,7 @@ int engine_feed(Engine *e, const Event *event, Effects *effects)
         if (judge)
                 request_next(e);
         if (e->started) {
-                drain(e);
+                drain(e, event->store_behind);
                 commit_flush(e);
                 timer_update_wake(e);
         }

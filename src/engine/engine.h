@@ -130,6 +130,7 @@ typedef struct EventRun {
 typedef struct Event {
         EventType type;
         EngineTime time;
+        bool store_behind; /* what is due, or was raised, does not fire yet; of an event behind EVENT_START */
         uint64_t token; /* of REGISTER, UNREGISTER, PAUSE, SKIP, INSTALL, REMOVE, PAUSE_PACKAGE, REQUEST, RUN_NOW,
                          * CANCEL, CANCEL_RUN, CLASS_*, ASK_TO_GO: comes back in EFFECT_REPLY */
         union {

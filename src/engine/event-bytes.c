@@ -473,6 +473,7 @@ static void walk_event(Walk *w, Event *event)
         FIELD(w, event->time.boot_usec);
         FIELD(w, event->time.mono_usec);
         FIELD(w, event->time.real_usec);
+        flag(w, &event->store_behind);
         FIELD(w, event->token);
         walk_what(w, event);
 }

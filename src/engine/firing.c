@@ -449,7 +449,7 @@ void firing_forget(Engine *e, Run *run, int error)
         task->state_dirty = task->state != TASK_GONE;
         if (task->state_dirty)
                 commit_state(e, task);
-        gate_leave(run);
+        gate_leave(e, run);
         list_remove(&run->task_node);
         extra->n_queue--;
         e->n_pending--;

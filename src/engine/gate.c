@@ -32,21 +32,23 @@ void gate_close(Gate *gate)
         list_remove(&gate->node);
 }
 
-void gate_leave(Run *run)
+void gate_leave(Engine *e, Run *run)
 {
         Gate *gate = TAKE_PTR(run->gate);
 
         if (!gate)
                 return;
         queue_remove(&gate->waiting, &run->gate_node);
+        e->n_ready -= gate == &e->ready;
         if (queue_is_empty(&gate->waiting))
                 list_remove(&gate->node);
 }
 
 static void enter(Engine *e, Gate *gate, Run *run)
 {
-        gate_leave(run);
+        gate_leave(e, run);
         run->gate = gate;
+        e->n_ready += gate == &e->ready;
         queue_insert(&gate->waiting, &run->gate_node, run->order);
         link_gate(e, gate);
 }
@@ -221,7 +223,7 @@ void gate_drain(Engine *e)
                 if (!run)
                         break;
                 e->work--;
-                gate_leave(run);
+                gate_leave(e, run);
                 judge(e, run);
         }
 }

@@ -44,6 +44,9 @@ typedef struct ZoneEntry ZoneEntry;
 /* Pieces of work that one event does at most before it leaves the rest to EVENT_TICK. */
 #define WORK_MAX 64
 
+/* With so many runs that are to be judged, nothing else that is due becomes one. */
+#define READY_MAX 1024
+
 #define CLASS_REGISTRATION_USEC (60 * USEC_PER_SEC)
 #define ACKNOWLEDGE_USEC (10 * USEC_PER_SEC)
 #define GRACE_USEC (5 * USEC_PER_SEC)
@@ -595,7 +598,8 @@ struct Engine {
         uint64_t wake_latest_usec;
         uint64_t wake_boot_usec;
 
-        Gate ready;
+        Gate ready;              /* of runs that are to be judged */
+        size_t n_ready;          /* of them */
         Gate run_limit;
         Gate conditions[CONDITION_MAX];
         ListNode open_gates;

@@ -286,7 +286,7 @@ bool firing_has_live(const Extra *extra);
 void gate_init(Gate *gate, bool open);
 void gate_open(Engine *e, Gate *gate);
 void gate_close(Gate *gate);
-void gate_leave(Run *run);
+void gate_leave(Engine *e, Run *run);
 /* The heads of the task's queue are judged again. */
 void gate_kick(Engine *e, Task *task);
 void gate_drain(Engine *e);

@@ -173,7 +173,7 @@ static void make_live(Engine *e, Run *run, const LedgerRow *row)
         Extra *extra = task_extra(e, run->task);
         Server *server = server_find(e, row->server);
 
-        gate_leave(run);
+        gate_leave(e, run);
         list_remove(&run->live_node);
         list_remove(&run->task_node);
         list_append(&extra->live, &run->task_node);

@@ -21,6 +21,74 @@ static void a_timer_keeps_its_phase_however_late_it_is_woken(void **state)
         driver_free(d);
 }
 
+static void what_is_due_waits_for_a_store_that_is_behind(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Uuid id = driver_must_register(d, driver_spec("a"));
+        Uuid other = driver_must_register(d, driver_spec("b"));
+
+        d->run = RUN_MODE_COMPLETE;
+        d->now.boot_usec += 2 * USEC_PER_HOUR;
+        effects_clear(&d->effects);
+        assert_int_equal(engine_feed(d->engine, &(Event){ .type = EVENT_TICK, .time = d->now, .store_behind = true },
+                                     &d->effects), 0);
+        assert_int_equal(d->effects.n_items, 0);
+        assert_int_equal(engine_next_wake(d->engine).boot_usec, 0);
+        assert_int_equal(driver_unregister(d, other, false)->error, 0);
+        assert_int_equal(d->n_history, 1);
+        assert_true(uuid_equal(d->history[0].task, id));
+        assert_int_equal(d->history[0].count, 2);
+        driver_free(d);
+}
+
+/* More of it than the driver has room for. */
+static bool launches(Driver *d, Event event)
+{
+        event.time = d->now;
+        effects_clear(&d->effects);
+        assert_int_equal(engine_feed(d->engine, &event, &d->effects), 0);
+        for (size_t i = 0; i < d->effects.n_items; i++)
+                if (d->effects.items[i].type == EFFECT_LAUNCH)
+                        return true;
+        return false;
+}
+
+static void add_without_driver(Driver *d, TaskSpec spec)
+{
+        Event event = { .type = EVENT_REGISTER, .reg.spec = &spec };
+        Event stored = { .type = EVENT_COMMITTED };
+
+        assert_false(launches(d, event));
+        stored.committed.commit = d->effects.items[0].store.commit;
+        assert_false(launches(d, stored));
+}
+
+static void a_request_does_not_wait_for_all_that_is_due(void **state)
+{
+        enum { N_DUE = 8000, N_TICKS = 60 };
+        Driver *d = driver_new_with_package();
+        Event request = { .type = EVENT_REQUEST, .token = 1 };
+        TaskSpec spec = driver_spec("due");
+        unsigned n = 0;
+
+        request.task.task = driver_must_register(d, driver_request_spec("requested"));
+        spec.conditions = CONDITION_BIT(CONDITION_USER_PRESENT);
+        for (unsigned i = 0; i < N_DUE; i++) {
+                char name[16];
+
+                snprintf(name, sizeof name, "due-%u", i);
+                spec.name = name;
+                add_without_driver(d, spec);
+        }
+        d->now.boot_usec += 2 * USEC_PER_HOUR;
+        for (unsigned i = 0; i < N_TICKS; i++)
+                assert_false(launches(d, (Event){ .type = EVENT_TICK }));
+        for (bool launched = launches(d, request); !launched; n++)
+                launched = launches(d, (Event){ .type = EVENT_TICK });
+        assert_in_range(n, 0, 2 * 1024 / 64);
+        driver_free(d);
+}
+
 static void missed_times_are_one_firing_that_counts_them(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -449,6 +517,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_timer_keeps_its_phase_however_late_it_is_woken),
+                cmocka_unit_test(what_is_due_waits_for_a_store_that_is_behind),
+                cmocka_unit_test(a_request_does_not_wait_for_all_that_is_due),
                 cmocka_unit_test(missed_times_are_one_firing_that_counts_them),
                 cmocka_unit_test(without_catch_up_a_late_time_is_skipped_and_leaves_no_record),
                 cmocka_unit_test(catch_up_all_fires_each_missed_time_in_order_even_if_they_are_many),

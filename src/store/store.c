@@ -423,6 +423,7 @@ StoreCounts store_get_counts(Store *store)
 
         pthread_mutex_lock(&store->mutex);
         counts = store->counts;
+        counts.n_queued = store->n_queued;
         pthread_mutex_unlock(&store->mutex);
         return counts;
 }

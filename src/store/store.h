@@ -189,5 +189,6 @@ typedef struct StoreCounts {
         uint64_t n_units;              /* that were committed */
         uint64_t n_failed;             /* units that failed */
         uint64_t n_waiting;            /* units that wait to be written */
+        size_t n_queued;               /* bytes of these */
 } StoreCounts;
 StoreCounts store_get_counts(Store *store);

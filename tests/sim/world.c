@@ -157,13 +157,16 @@ static void look_again(World *w)
                         w->told &= ~WATCH_BIT(TRIGGER_SOCKET_ACTIVITY, texts[i]);
 }
 
-static void feed_once(World *w, const Event *event)
+/* Of the events of an atom any but the last may find the store behind, so that it ends as if it had never been. */
+static void feed_once(World *w, const Event *fed, bool may_be_behind)
 {
+        Event event = *fed;
         int r;
 
         effects_clear(&w->effects);
         w->n_feeds++;
-        r = feed_through_bytes(w, event);
+        event.store_behind = may_be_behind && rng_percent(&w->disk, 20);
+        r = feed_through_bytes(w, &event);
         sim_check(w, r == 0, "effects", "engine_feed() answers %d", r);
         for (size_t i = 0; i < w->effects.n_items; i++) {
                 acts_add(w, &w->effects.items[i]);
@@ -171,7 +174,7 @@ static void feed_once(World *w, const Event *event)
                         history_act(w, &w->acts.items[w->acts.n - 1]);
                 acts_carry_out(w, &w->acts.items[w->acts.n - 1]);
         }
-        if (event->type == EVENT_COMMITTED && event->committed.error < 0)
+        if (event.type == EVENT_COMMITTED && event.committed.error < 0)
                 look_again(w);
         sim_check(w, w->effects.n_items <= 2000, "I9", "one event has %zu effects", w->effects.n_items);
 }
@@ -191,11 +194,12 @@ static void feed_atom(World *w, const Event *event)
         unsigned n = 0;
 
         w->acts.n = 0;
-        feed_once(w, event);
+        /* Then who waits to replace or to remove a task comes before its firing, and gates open before it. */
+        feed_once(w, event, event->type > EVENT_TICK && event->type != EVENT_LEVEL && w->n_wants == 0);
         if (event->type < EVENT_START)
                 return;
         if (event->type != EVENT_TICK)
-                feed_once(w, &tick);
+                feed_once(w, &tick, false);
         while (is_due(w)) {
                 EngineTime wake = engine_next_wake(w->engine);
 
@@ -203,7 +207,7 @@ static void feed_atom(World *w, const Event *event)
                           "the engine wants to be woken at %" PRIu64 " boot %" PRIu64 " mono again "
                           "and again, and it is %" PRIu64 " boot %" PRIu64 " mono",
                           wake.boot_usec, wake.mono_usec, w->now.boot_usec, w->now.mono_usec);
-                feed_once(w, &tick);
+                feed_once(w, &tick, false);
         }
 }
 
@@ -272,7 +276,7 @@ static void restore_event(World *w, Event event)
         event.time = w->now;
         if (w->verbose)
                 history_event(w, &event);
-        feed_once(w, &event);
+        feed_once(w, &event, false);
         for (size_t i = 0; i < w->acts.n; i++) {
                 EffectType type = w->acts.items[i].effect.type;
 
@@ -533,15 +537,21 @@ World *world_free(World *w)
         return NULL;
 }
 
+static void seed_step(World *w)
+{
+        rng_seed(&w->rng, w->seed, w->step);
+        rng_seed(&w->disk, w->seed, UINT64_MAX - w->step);
+}
+
 static void play(World *w, unsigned n_steps)
 {
-        rng_seed(&w->rng, w->seed, 0);
+        seed_step(w);
         random_limits(w);
         start_broker(w, false);
         ops_setup(w);
         for (w->step = 1; w->step <= n_steps && w->step <= w->until; w->step++) {
                 /* Each step has chance of its own, so that leaving one out does not change the dice of the others. */
-                rng_seed(&w->rng, w->seed, w->step);
+                seed_step(w);
                 if (w->dropped && w->dropped[w->step])
                         continue;
                 history_note(w, "step %u", w->step);

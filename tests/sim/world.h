@@ -244,6 +244,7 @@ struct World {
         const uint8_t *dropped; /* steps that are left out */
         bool verbose;
         Rng rng;                /* begins anew with each step */
+        Rng disk;               /* the same, of a store that is behind */
         const Profile *profile;
         unsigned rules;         /* which rules the local zone has */
         unsigned weights[_OP_MAX];
