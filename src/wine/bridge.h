@@ -13,7 +13,7 @@
  * What the other side gives: how a thread is made that may call programs of Windows (it runs main(userdata); 0, or a
  * negative errno), the IMarshal of whatever may be called from any apartment (HRESULT), what programs of Windows call
  * a path of this machine (the number of characters; 0 if it does not fit), what Windows says of an HRESULT (the number
- * of characters), and the file of the program as this machine names it, NULL if it has no name here.
+ * of characters; 0 if nothing), and the file of the program as this machine names it, NULL if it has no name here.
  */
 typedef struct Bridge {
         int (*start_thread)(void *(*main)(void *), void *userdata);

@@ -105,11 +105,8 @@ static size_t name_path(const char *path, uint16_t *buf, size_t n_buf)
 
 static size_t describe(int32_t error, uint16_t *buf, size_t n_buf)
 {
-        static const HRESULT general = E_FAIL;
-        const DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
-        DWORD n = FormatMessageW(flags, NULL, (DWORD)error, 0, buf, (DWORD)n_buf, NULL);
-
-        return n > 0 ? n : FormatMessageW(flags, NULL, (DWORD)general, 0, buf, (DWORD)n_buf, NULL);
+        return FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, (DWORD)error, 0, buf,
+                              (DWORD)n_buf, NULL);
 }
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)

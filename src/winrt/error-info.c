@@ -105,42 +105,8 @@ void WINAPI RoFailFastWithErrorContext(HRESULT error)
         abort();
 }
 
-static const char *sentence_of(HRESULT error)
-{
-        static const struct {
-                HRESULT error;
-                const char *sentence;
-        } sentences[] = {
-                { E_INVALIDARG, "an argument is not valid" },
-                { E_ACCESSDENIED, "access is denied" },
-                { E_OUTOFMEMORY, "not enough memory" },
-                { E_NOTIMPL, "not implemented" },
-                { E_NOINTERFACE, "no such interface" },
-                { E_POINTER, "a pointer is not valid" },
-                { E_ABORT, "the operation was aborted" },
-                { E_HANDLE, "a handle is not valid" },
-                { E_UNEXPECTED, "this should not have happened" },
-                { E_BOUNDS, "there is nothing at this index or of this key" },
-                { E_ILLEGAL_METHOD_CALL, "the object cannot do this at this moment" },
-                { REGDB_E_CLASSNOTREG, "the class is not registered" },
-                { CLASS_E_NOAGGREGATION, "the class cannot be aggregated" },
-                { HRESULT_FROM_WIN32(ERROR_NOT_FOUND), "not found" },
-                { HRESULT_FROM_WIN32(ERROR_NOT_SUPPORTED), "not supported" },
-                { HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS), "it exists already" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(sentences); i++)
-                if (sentences[i].error == error)
-                        return sentences[i].sentence;
-        return "the operation failed";
-}
-
+/* The sentences of failure.c say it all. */
 size_t platform_describe(HRESULT error, WCHAR *buf, size_t n_buf)
 {
-        const char *text = sentence_of(error);
-        size_t n = 0;
-
-        for (; n < n_buf && text[n]; n++)
-                buf[n] = (WCHAR)text[n];
-        return n;
+        return 0;
 }

@@ -72,6 +72,49 @@ static Failure *failure_new(HRESULT error, const WCHAR *text, UINT32 n, IUnknown
         return failure;
 }
 
+static const char *sentence_of(HRESULT error)
+{
+        static const struct {
+                HRESULT error;
+                const char *sentence;
+        } sentences[] = {
+                { E_INVALIDARG, "an argument is not valid" },
+                { E_ACCESSDENIED, "access is denied" },
+                { E_OUTOFMEMORY, "not enough memory" },
+                { E_NOTIMPL, "not implemented" },
+                { E_NOINTERFACE, "no such interface" },
+                { E_POINTER, "a pointer is not valid" },
+                { E_ABORT, "the operation was aborted" },
+                { E_HANDLE, "a handle is not valid" },
+                { E_UNEXPECTED, "this should not have happened" },
+                { E_BOUNDS, "there is nothing at this index or of this key" },
+                { E_ILLEGAL_METHOD_CALL, "the object cannot do this at this moment" },
+                { REGDB_E_CLASSNOTREG, "the class is not registered" },
+                { CLASS_E_NOAGGREGATION, "the class cannot be aggregated" },
+                { HRESULT_FROM_WIN32(ERROR_NOT_FOUND), "not found" },
+                { HRESULT_FROM_WIN32(ERROR_NOT_SUPPORTED), "not supported" },
+                { HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS), "it exists already" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(sentences); i++)
+                if (sentences[i].error == error)
+                        return sentences[i].sentence;
+        return "the operation failed";
+}
+
+/* What the platform says of it, or we do. */
+static UINT32 say(HRESULT error, WCHAR buf[TEXT_MAX])
+{
+        size_t n = platform_describe(error, buf, TEXT_MAX);
+        const char *text;
+
+        if (n > 0)
+                return (UINT32)n;
+        for (text = sentence_of(error); text[n]; n++)
+                buf[n] = (WCHAR)text[n];
+        return (UINT32)n;
+}
+
 static HRESULT hand_out(const WCHAR *text, UINT32 n, BSTR *ret)
 {
         *ret = SysAllocStringLen(text, n);
@@ -82,7 +125,7 @@ static HRESULT describe(const Failure *failure, BSTR *ret)
 {
         WCHAR text[TEXT_MAX];
 
-        return hand_out(text, (UINT32)platform_describe(failure->error, text, TEXT_MAX), ret);
+        return hand_out(text, say(failure->error, text), ret);
 }
 
 static STDMETHODIMP get_details(IRestrictedErrorInfo *self, BSTR *ret_description, HRESULT *ret_error,

@@ -7,5 +7,5 @@
 
 /* A path of this machine as the program is to see it. */
 HRESULT platform_path(const char *path, HSTRING *ret);
-/* What the platform says of an HRESULT, of which it knows something; so many characters. */
+/* What the platform says of an HRESULT; so many characters, at most n_buf. 0: nothing. */
 size_t platform_describe(HRESULT error, WCHAR *buf, size_t n_buf);
