@@ -15,11 +15,15 @@ from wine import LOADER, WineCase, require
 PROGRAM = os.environ['BGTASK_TEST_WINE']
 MODERN = os.environ['BGTASK_TEST_WINE_MODERN']
 MODERN_CLSID = '8e1f6c34-2b7d-4f0a-a593-610d7bc248e9'
+SAMPLE = os.environ['BGTASK_TEST_WINE_SAMPLE']
+SAMPLE_ASK, SAMPLE_WAIT = (f'5c0a9d31-77e2-4b6f-9d10-3e8b52a4c60{i}' for i in (1, 2))
 SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="{arguments} {clsid}"><com:Class Id="{clsid}"/>'
           '</com:ExeServer>')
 
 MODERN_SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="serve">'
                  f'<com:Class Id="{MODERN_CLSID}"/></com:ExeServer>')
+SAMPLE_SERVER = ('<com:ExeServer Executable="bin\\Server.exe" Arguments="serve">'
+                 f'<com:Class Id="{SAMPLE_ASK}"/><com:Class Id="{SAMPLE_WAIT}"/></com:ExeServer>')
 
 
 def setUpModule():
@@ -314,6 +318,74 @@ class Modern(ServerCase):
         throw, = self.register('throw')
         self.assert_outcome('failed', throw)
         self.assertIn('throws 80070005', self.lines(throw))
+
+
+@unittest.skipUnless(SAMPLE, 'there is no C++ of MinGW (./check --wine installs it)')
+class Sample(ServerCase):
+    """A program in C++ that does what samples of Windows do."""
+
+    def setUp(self):
+        super().setUp()
+        self.program, folder = self.copy('sample', SAMPLE, 'bin/server.exe')
+        self.family = self.install_folder(folder, SAMPLE_SERVER)
+        self.addCleanup(self.remove, folder)
+
+    def wine(self, *args):
+        # No pipe: if Wine is started by this, what stays of it keeps that open.
+        with open(self.broker.folder / 'output', 'w+', encoding='utf-8') as output:
+            subprocess.run([LOADER, self.program, *args], env=self.broker.environment, stdin=subprocess.DEVNULL,
+                           stdout=output, stderr=output, timeout=TIMEOUT, check=False)
+            output.seek(0)
+            return output.read()
+
+    def task(self, name):
+        task, = [row['task'] for row in self.broker.tasks(self.family) if row['name'] == name]
+        return task
+
+    def test_a_coroutine_awaits_operations(self):
+        self.assertEqual(self.wine('access'), 'access 5\naccess 5\n')
+
+    def test_values_are_boxed_and_kept_in_the_settings(self):
+        first, second = self.wine('settings').splitlines(), self.wine('settings').splitlines()
+        runs = int(first[0].removeprefix('runs '))
+        self.assertEqual(second[:3], [f'runs {runs + 1}', 'name Anna -1', 'nobody 0'])
+        self.assertLess({'name=Anna', f'runs={runs + 2}'}, set(second))
+        self.assertEqual(second[-1], 'failed 8000000b there is nothing at this index or of this key')
+
+    def test_tasks_are_registered_and_found_in_their_group(self):
+        self.assertEqual(self.wine('group'), 'of id-1\nof id-1\ngroup id-1 One 2\nin group 11\nin group 3\n')
+        for row in self.broker.tasks(self.family):
+            self.assertEqual(row['conditions'], ['SessionConnected'])
+
+    def test_what_is_refused_is_thrown_with_what_is_known_of_it(self):
+        lines = self.wine('refuse').splitlines()
+        self.assertEqual([line[:line.index(': ') + 11].strip() for line in lines],
+                         ['unknown class: 80040154', 'no trigger: 80070057', 'unknown clsid: 80040154',
+                          'other interface: 80004002', 'own: 80004005'])
+        self.assertIn('the class is not registered', lines[0])
+        self.assertIn('the task has no trigger', lines[1])
+        self.assertIn('declares no class 00000001-0002-0003-0000-000000000000', lines[2])
+        self.assertIn('no such interface', lines[3])
+        self.assertEqual(lines[4], 'own: 80004005 of my own')
+
+    def test_a_run_is_asked_for_and_heard_of(self):
+        for verb in ('request', 'single'):
+            self.assertEqual(self.wine(verb, verb), 'requested 0 here 1\ncompleted ask at 100\n'
+                                                    f'kept {verb}\n')
+            self.assertEqual(self.lines(self.task('ask'))[-3:], ['ask suspended 0 cost 0', 'number=3', f'text={verb}'])
+            # What is sent to a process that is about to leave is sent again later, and the time does not pass.
+            eventually(lambda: not self.servers())
+
+    def test_a_process_serves_two_classes_until_no_run_needs_it(self):
+        self.assertEqual(self.wine('register', 'wait', 'w'), 'w 11\n')
+        self.assertEqual(self.wine('register', 'ask', 'a'), 'a 11\n')
+        run, pid = self.begin(self.task('w'))
+        self.assertEqual(self.assert_outcome('completed', self.task('a'))['progress'], 100)
+        self.assertEqual(self.servers(), [pid])
+        self.cancel(run, 3)
+        self.assertEqual(self.broker.ended(run)['outcome'], 'canceled')
+        self.assertEqual(self.lines(self.task('w')), ['a suspended 0 cost 0', 'w canceled 3'])
+        self.assertTrue(wait_gone(pid))
 
 
 class SettingUp(WineCase):
