@@ -27,6 +27,7 @@ static const Term terms[] = {
 #define X_WHY(symbol, number, name) { TERM_WHY, number, name },
 #define X_RUN_STATE(symbol, number, name) { TERM_RUN_STATE, number, name },
 #define X_FIRED_BY(symbol, number, name) { TERM_FIRED_BY, number, name },
+#define X_CAPABILITY(symbol, number, name) { TERM_CAPABILITY, number, name },
 #include "base/terms.def"
 };
 

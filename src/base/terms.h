@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 #define X_TRIGGER(symbol, number, name) TRIGGER_##symbol = (number),
@@ -20,6 +21,7 @@ enum {
 #define X_WHY(symbol, number, name) WHY_##symbol = (number),
 #define X_RUN_STATE(symbol, number, name) RUN_##symbol = (number),
 #define X_FIRED_BY(symbol, number, name) FIRED_BY_##symbol = (number),
+#define X_CAPABILITY(symbol, number, name) CAPABILITY_##symbol = (number),
 #include "base/terms.def"
 };
 
@@ -57,6 +59,14 @@ static inline bool trigger_is_watched(int kind)
         return kind >= TRIGGER_DEVICE_CONNECTION_CHANGE && kind <= TRIGGER_USER_NOTIFICATION_CHANGED;
 }
 
+/* Capabilities fit into a bit set: 1 << CAPABILITY_x. Without all of these a package may not have such a trigger. */
+#define CAPABILITY_BIT(capability) (UINT32_C(1) << (capability))
+
+static inline uint32_t trigger_capabilities(int kind)
+{
+        return kind == TRIGGER_USER_NOTIFICATION_CHANGED ? CAPABILITY_BIT(CAPABILITY_USER_NOTIFICATION_LISTENER) : 0;
+}
+
 /* Its details are strings, each with its NUL: what has happened; those of merged firings are united. */
 static inline bool trigger_collects(int kind)
 {
@@ -77,6 +87,7 @@ typedef enum TermList {
         TERM_WHY,
         TERM_RUN_STATE,
         TERM_FIRED_BY,
+        TERM_CAPABILITY,
         _TERM_LIST_MAX,
 } TermList;
 

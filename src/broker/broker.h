@@ -229,6 +229,11 @@ int broker_package_restore_wine_prefix(Broker *broker, const char *family, const
 void broker_package_stored(Broker *broker, const char *family, uint64_t token);
 /* The sentence for a CLSID that the package does not serve. */
 void broker_package_explain_class(Broker *broker, const char *family, Uuid clsid, char *buf, size_t size);
+/* True if the call was answered: a trigger needs a capability that the package does not declare. */
+bool broker_package_refuse_trigger(Broker *broker, Call *call, const char *family, const TaskSpec *spec);
+/* The sentences for such a task whose package declared it once. */
+void broker_package_explain_capability(Broker *broker, const TaskSpec *spec, char *sentence, char *remedy,
+                                       size_t size);
 char *broker_package_local_folder(const Broker *broker, const char *family);
 
 /* found.c: packages that are found, not installed by a command */
@@ -415,8 +420,6 @@ int broker_zones_tell(Broker *broker, int (*tell)(void *userdata, const Event *e
 void broker_zones_done(Broker *broker);
 /* What is known of a condition, from its sensor or from the test clock. False if nothing can be. */
 bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_reading);
-/* True if the call was answered: the package may not hear of the notifications of other programs, and wants to. */
-bool broker_notifications_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec);
 void on_list_sensors(Call *call, void *userdata);
 
 /* test-clock.c */

@@ -14,7 +14,6 @@ typedef enum CapabilityKind {
         USER_FOLDER,
         HOME,
         MEDIA,
-        LISTENER,
 } CapabilityKind;
 
 static const struct {
@@ -117,8 +116,6 @@ static int add_capability(const Broker *broker, PackageConfinement *c, size_t i)
                 if (asprintf(&path, "%s%s", capabilities[i].argument, user) < 0)
                         path = NULL;
                 return add_owned(c, path, NULL, true, true);
-        case LISTENER:
-                return 0;
         }
         return 0;
 }

@@ -310,7 +310,7 @@ static void on_register(Call *call, const BusRegistration *registration, void *u
                 return;
         package = package_of(broker, call, &registration->spec);
         if (!package || refuse_any_trigger(broker, call, &registration->spec) ||
-            broker_notifications_refuse(broker, call, package, &registration->spec) ||
+            broker_package_refuse_trigger(broker, call, package, &registration->spec) ||
             broker_sockets_refuse(broker, call, package, &registration->spec, &n_sockets))
                 return;
         call_set_kind(call, KIND_REGISTER);
@@ -336,7 +336,7 @@ static void on_register_batch(Call *call, const BusRegistration *registrations, 
         if (!package)
                 return;
         for (size_t i = 0; i < n; i++)
-                if (broker_notifications_refuse(broker, call,
+                if (broker_package_refuse_trigger(broker, call,
                                                 registrations[i].spec.command
                                                         ? package_of(broker, call, &registrations[i].spec)
                                                         : package,

@@ -175,6 +175,11 @@ int broker_package_fill_event(const Package *package, Event *event, PackageClass
 
         for (size_t i = 0; package->manifest && i < package->manifest->n_servers; i++)
                 n += package->manifest->servers[i].n_classes;
+        /* What is declared is not known while its folder is gone: it is what its classes are, not there. */
+        event->package.capabilities = package->manifest ? 0 : UINT32_MAX;
+        for (size_t i = 0; package->manifest && term_at(TERM_CAPABILITY, i) >= 0; i++)
+                if (broker_package_has_capability(package, term_name(TERM_CAPABILITY, term_at(TERM_CAPABILITY, i))))
+                        event->package.capabilities |= CAPABILITY_BIT(term_at(TERM_CAPABILITY, i));
         classes = calloc(n + 1, sizeof *classes);
         if (!classes)
                 return -ENOMEM;
@@ -473,6 +478,53 @@ int broker_package_restore_wine_prefix(Broker *broker, const char *family, const
 }
 
 /* Which packages declare what: an unknown CLSID is mostly a typing error or a package that is not installed. */
+/* The first capability that the task needs and its package does not declare; NULL: it has all. Commands need none. */
+static const char *find_missing(const Package *package, const TaskSpec *spec, uint8_t *ret_kind)
+{
+        if (!package || !package->manifest || spec->command)
+                return NULL;
+        for (uint32_t i = 0; i <= spec->n_more; i++)
+                for (uint32_t left = trigger_capabilities(spec_trigger(spec, i)->kind); left; left &= left - 1) {
+                        const char *name = term_name(TERM_CAPABILITY, __builtin_ctz(left));
+
+                        if (broker_package_has_capability(package, name))
+                                continue;
+                        *ret_kind = spec_trigger(spec, i)->kind;
+                        return name;
+                }
+        return NULL;
+}
+
+static void explain_missing(const char *family, const char *name, uint8_t kind, char *sentence, char *remedy,
+                            size_t size)
+{
+        snprintf(sentence, size, "the package %s may not have a %s: its manifest does not declare the capability %s",
+                 family, term_name(TERM_TRIGGER, kind), name);
+        snprintf(remedy, size, "declare <uap3:Capability Name=\"%s\"/> in its manifest and install it anew", name);
+}
+
+bool broker_package_refuse_trigger(Broker *broker, Call *call, const char *family, const TaskSpec *spec)
+{
+        char sentence[400], remedy[sizeof sentence];
+        uint8_t kind;
+        const char *missing = find_missing(broker_package_find(broker, family), spec, &kind);
+
+        if (!missing)
+                return false;
+        explain_missing(family, missing, kind, sentence, remedy, sizeof sentence);
+        bus_reply_error_with(call, ERROR_ACCESS_DENIED, sentence, remedy);
+        return true;
+}
+
+void broker_package_explain_capability(Broker *broker, const TaskSpec *spec, char *sentence, char *remedy, size_t size)
+{
+        uint8_t kind;
+        const char *missing = find_missing(broker_package_find(broker, spec->package), spec, &kind);
+
+        if (missing)
+                explain_missing(spec->package, missing, kind, sentence, remedy, size);
+}
+
 void broker_package_explain_class(Broker *broker, const char *family, Uuid clsid, char *buf, size_t size)
 {
         const Package *package = broker_package_find(broker, family);

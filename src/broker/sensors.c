@@ -14,9 +14,6 @@
 #include "broker/confine.h"
 #include "dbus/address.h"
 
-/* The capability without which no package hears of the notifications of others. */
-#define LISTENER "userNotificationListener"
-
 /* A ListSensors that waits until everything was read. */
 typedef struct Question {
         ListNode node;
@@ -175,25 +172,6 @@ bool broker_sensors_get(Broker *broker, uint8_t condition, SensorReading *ret_re
         if (!broker->sensors)
                 return get_by_hand(broker, condition, ret_reading);
         return sensors_get(broker->sensors, condition, ret_reading);
-}
-
-bool broker_notifications_refuse(Broker *broker, Call *call, const char *package, const TaskSpec *spec)
-{
-        const Package *found = broker_package_find(broker, package);
-        char sentence[400];
-        bool listens = false;
-
-        for (uint32_t i = 0; i <= spec->n_more; i++)
-                listens |= spec_trigger(spec, i)->kind == TRIGGER_USER_NOTIFICATION_CHANGED;
-        if (!listens || !found || !found->manifest || broker_package_has_capability(found, LISTENER))
-                return false;
-        snprintf(sentence, sizeof sentence,
-                 "%s may not hear of the notifications of other programs: its manifest does not declare the "
-                 "capability " LISTENER, package);
-        bus_reply_error_with(call, ERROR_ACCESS_DENIED, sentence,
-                             "declare <uap3:Capability Name=\"" LISTENER "\"/> in its manifest and "
-                             "install it anew");
-        return true;
 }
 
 void broker_sensors_update(Broker *broker, bool baseline)

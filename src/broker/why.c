@@ -231,6 +231,10 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                                       sizeof reason->sentence);
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "install a version of the package that declares the class");
                 return;
+        case WHY_CAPABILITY_MISSING:
+                broker_package_explain_capability(broker, &task->row.spec, reason->sentence, reason->remedy,
+                                                  sizeof reason->sentence);
+                return;
         default:
                 break;
         }

@@ -188,7 +188,8 @@ static void check_packages(Doctor *doctor)
 /* Reasons that do not pass by themselves. */
 static bool is_stuck(const char *code)
 {
-        static const char *const codes[] = { "quarantined", "class-missing", "condition-unknown", "backing-off" };
+        static const char *const codes[] = { "quarantined", "class-missing", "capability-missing", "condition-unknown",
+                                               "backing-off" };
 
         for (size_t i = 0; code && i < ELEMENTSOF(codes); i++)
                 if (strcmp(code, codes[i]) == 0)

@@ -269,9 +269,12 @@ void condition_raise_topic(Engine *e, Topic *topic, Package *package, Details *d
         add_raise(e, &what, token);
 }
 
-static bool hears(const Engine *e, const Raise *raise, const Task *task)
+static bool hears(const Engine *e, const Raise *raise, Task *trigger)
 {
-        return (!raise->package || task_package(e, task) == raise->package) &&
+        const Task *task = trigger_task(e, trigger);
+
+        return gate_missing_capabilities(e, trigger) == 0 &&
+                (!raise->package || task_package(e, task) == raise->package) &&
                 (uuid_is_null(raise->task) || uuid_equal(task->id, raise->task));
 }
 
@@ -284,7 +287,7 @@ void condition_drain(Engine *e)
                 e->work--;
                 if (task) {
                         raise->next = raise->next == raise->last ? 0 : task->topic_next;
-                        if (hears(e, raise, trigger_task(e, task)))
+                        if (hears(e, raise, task))
                                 firing_event(e, task, raise->details, &raise->token);
                 }
                 if (raise->next)

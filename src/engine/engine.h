@@ -139,6 +139,7 @@ typedef struct Event {
                         Uuid content;     /* identity of version and content: equal means nothing changed */
                         const PackageClass *classes;
                         size_t n_classes;
+                        uint32_t capabilities;   /* CAPABILITY_BITs of what its manifest declares */
                         bool paused;             /* PAUSE_PACKAGE */
                         uint64_t since_real_usec; /* RESTORE_PACKAGE_PAUSE */
                 } package; /* RESTORE_PACKAGE, INSTALL; only name: REMOVE, and with it the last two */

@@ -384,6 +384,7 @@ static void walk_what(Walk *w, Event *event)
                 flag(w, &event->package.paused);
                 FIELD(w, event->package.since_real_usec);
                 FIELD(w, event->package.content);
+                FIELD(w, event->package.capabilities);
                 list(w, (const void **)&event->package.classes, &event->package.n_classes, sizeof(PackageClass));
                 break;
         case EVENT_ZONE:

@@ -89,6 +89,26 @@ uint32_t gate_missing_conditions(const Engine *e, const Run *run)
         return missing;
 }
 
+uint32_t gate_missing_capabilities(const Engine *e, Task *trigger)
+{
+        uint32_t needed = trigger_capabilities(trigger->kind);
+        const Task *task;
+
+        if (!needed)
+                return 0;
+        task = trigger_task(e, trigger);
+        return task_class(e, task)->command ? 0 : needed & ~task_package(e, task)->capabilities;
+}
+
+uint32_t gate_task_missing_capabilities(const Engine *e, const Task *task)
+{
+        uint32_t missing = 0;
+
+        for (uint32_t i = 0; i < trigger_count(e, task); i++)
+                missing |= gate_missing_capabilities(e, trigger_get(e, task, i));
+        return missing;
+}
+
 /* Who starts a task by hand does not wait for what failed before; what fails by itself from then on waits again. */
 bool gate_is_backing_off(const Engine *e, const Run *run)
 {
@@ -159,6 +179,10 @@ uint8_t gate_first_closed(Engine *e, Run *run, Gate **ret_gate)
         if (class_is_missing(class_)) {
                 *ret_gate = &class_->missing;
                 return uuid_is_null(class_->clsid) ? WHY_NO_HOST : WHY_CLASS_MISSING;
+        }
+        if (gate_task_missing_capabilities(e, task)) {
+                *ret_gate = &class_->package->capable;
+                return WHY_CAPABILITY_MISSING;
         }
         if (gate_is_backing_off(e, run)) {
                 *ret_gate = &class_->backoff;

@@ -240,6 +240,8 @@ struct Package {
         Uuid staged_content;
         PackageClass *staged;
         size_t n_staged;
+        uint32_t staged_capabilities;
+        uint32_t capabilities;
         ListNode classes;
         uint32_t n_tasks;
         uint32_t n_committing;   /* of its tasks */
@@ -252,6 +254,7 @@ struct Package {
         bool pausing;            /* a commit about that is on its way */
         uint64_t paused_real_usec;
         Gate resumed;
+        Gate capable;            /* for those that lack a capability, judged again at each change */
         Gate start_limit;
         Alarm alarm;
         char name[];

@@ -39,6 +39,7 @@ Package *package_allocate(const char *name)
         package->alarm.kind = ALARM_PACKAGE;
         gate_init(&package->start_limit, true);
         gate_init(&package->resumed, true);
+        gate_init(&package->capable, true);
         list_init(&package->classes);
         list_init(&package->waiters);
         list_init(&package->starts);
@@ -82,6 +83,7 @@ void package_drop(Engine *e, Package *package)
         engine_set_alarm(e, &package->alarm, false, USEC_INFINITY);
         gate_close(&package->start_limit);
         gate_close(&package->resumed);
+        gate_close(&package->capable);
         while (!list_is_empty(&package->starts)) {
                 StartMark *mark = list_entry(package->starts.next, StartMark, node);
 
@@ -118,12 +120,14 @@ static void stage(Engine *e, Package *package, const Event *event)
         package->staged = TAKE_PTR(e->spare.staged);
         package->n_staged = event->package.n_classes;
         package->staged_content = event->package.content;
+        package->staged_capabilities = event->package.capabilities;
 }
 
 static void unstage(Package *package)
 {
         free(TAKE_PTR(package->staged));
         package->n_staged = 0;
+        package->staged_capabilities = 0;
 }
 
 /* What the manifest declares now; what waits for a class that is declared again goes on. */
@@ -150,6 +154,8 @@ static void declare(Engine *e, Package *package)
                 class_drop(e, class_);
         }
         package->content = package->staged_content;
+        package->capabilities = package->staged_capabilities;
+        gate_open(e, &package->capable);
         unstage(package);
 }
 

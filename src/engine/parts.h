@@ -294,6 +294,9 @@ void gate_drain(Engine *e);
 uint8_t gate_first_closed(Engine *e, Run *run, Gate **ret_gate);
 bool gate_is_head(const Extra *extra, const Task *task, const Run *run);
 uint32_t gate_missing_conditions(const Engine *e, const Run *run);
+/* CAPABILITY_BITs that the trigger, or one of the task's, needs and its package does not declare: section 9. */
+uint32_t gate_missing_capabilities(const Engine *e, Task *trigger);
+uint32_t gate_task_missing_capabilities(const Engine *e, const Task *task);
 bool gate_is_backing_off(const Engine *e, const Run *run);
 bool gate_has_start(Engine *e, Package *package);
 uint32_t gate_count_starts(const Engine *e, const Package *package);

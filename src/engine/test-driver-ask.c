@@ -16,6 +16,7 @@ DriverReply *driver_install(Driver *d, const char *package, unsigned version)
         event.package.content.bytes[0] = (uint8_t)version;
         event.package.classes = version >= 100 ? &classes[1] : classes;
         event.package.n_classes = version >= 100 ? 1 : 2;
+        event.package.capabilities = driver_capabilities(version);
         driver_stage(d, version);
         return driver_ask(d, event);
 }

@@ -322,6 +322,7 @@ static void feed_package(Driver *d, EventType type, const char *name, unsigned v
         event.package.name = name;
         event.package.content.bytes[0] = (uint8_t)version;
         event.package.classes = classes;
+        event.package.capabilities = driver_capabilities(version);
         /* Version 100 and above have lost the first class. */
         if (version >= 100)
                 event.package.classes++;

@@ -138,6 +138,12 @@ void driver_restore(Driver *driver, bool reboot);
 /* As if all servers had died while no broker was there. */
 void driver_forget_servers(Driver *driver);
 void driver_put_ledger(Driver *driver, const LedgerRow *row);
+/* Those of 50 to 99 declare no capability. */
+static inline uint32_t driver_capabilities(unsigned version)
+{
+        return version >= 50 && version < 100 ? 0 : UINT32_MAX;
+}
+
 /* The version that the next EVENT_INSTALL stages. */
 void driver_stage(Driver *driver, unsigned version);
 DriverReply *driver_install(Driver *driver, const char *package, unsigned version);

@@ -107,6 +107,47 @@ static void an_update_that_drops_a_class_latches_its_firings_until_it_is_back(vo
         driver_free(d);
 }
 
+static DriverReply *raise_notifications(Driver *d)
+{
+        Event event = { .type = EVENT_RAISE };
+
+        event.raise.kind = TRIGGER_USER_NOTIFICATION_CHANGED;
+        event.raise.text = "*";
+        event.raise.details = "1\t1\tadded\tMail";
+        event.raise.n_details = sizeof "1\t1\tadded\tMail";
+        return driver_ask(d, event);
+}
+
+static void an_update_that_drops_a_capability_holds_what_needs_it_until_it_is_back(void **state)
+{
+        Driver *d = driver_new_with_package();
+        TaskSpec spec = driver_event_spec("a", SYSTEM_TIME_ZONE_CHANGE);
+        const Trigger more[] = { { .kind = TRIGGER_SYSTEM, .system_type = SYSTEM_TIME_ZONE_CHANGE } };
+        Uuid id, other;
+
+        other = driver_must_register(d, spec);
+        spec.name = "b";
+        spec.trigger = (Trigger){ .kind = TRIGGER_USER_NOTIFICATION_CHANGED, .text = (char *)"*" };
+        spec.more = (Trigger *)more;
+        spec.n_more = 1;
+        id = driver_must_register(d, spec);
+        driver_install(d, DRIVER_PACKAGE, 50);
+        assert_true(driver_why(d, id, WHY_CAPABILITY_MISSING));
+        assert_true(driver_why(d, id, WHY_WAITING_FOR_TRIGGER));
+        assert_false(driver_why(d, other, WHY_CAPABILITY_MISSING));
+        raise_notifications(d);
+        assert_false(engine_get_counts(d->engine).n_pending);
+        driver_raise(d, SYSTEM_TIME_ZONE_CHANGE);
+        assert_true(driver_why(d, id, WHY_CAPABILITY_MISSING));
+        assert_false(driver_why(d, id, WHY_WAITING_FOR_TRIGGER));
+        assert_int_equal(d->n_launched, 1);
+        driver_install(d, DRIVER_PACKAGE, 51);
+        assert_true(driver_why(d, id, WHY_CAPABILITY_MISSING));
+        driver_install(d, DRIVER_PACKAGE, 2);
+        assert_false(driver_why(d, id, WHY_CAPABILITY_MISSING));
+        driver_free(d);
+}
+
 static void a_failed_update_changes_nothing(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -354,6 +395,7 @@ int main(void)
                 cmocka_unit_test(installing_the_same_again_does_nothing),
                 cmocka_unit_test(an_update_cancels_runs_tells_servers_to_leave_and_fires_servicing_complete),
                 cmocka_unit_test(an_update_that_drops_a_class_latches_its_firings_until_it_is_back),
+                cmocka_unit_test(an_update_that_drops_a_capability_holds_what_needs_it_until_it_is_back),
                 cmocka_unit_test(a_failed_update_changes_nothing),
                 cmocka_unit_test(removal_unregisters_all_with_uninstall_and_stops_the_servers_after_their_runs),
                 cmocka_unit_test(removal_waits_for_registrations_that_commit_and_later_ones_wait_for_it),

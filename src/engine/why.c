@@ -136,6 +136,8 @@ static void add_pending(const Engine *e, const Run *run, List *list)
                 add_of(e, run, list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
         add_conditions(e, run, list);
         add_class(e, run, list);
+        if (gate_task_missing_capabilities(e, task))
+                add_of(e, run, list, WHY_CAPABILITY_MISSING, 0);
         if (run->retry_boot_usec > e->now.boot_usec) {
                 Why *why = add_of(e, run, list, WHY_WAITING_FOR_RETRY, run->since_real_usec);
 
@@ -172,6 +174,8 @@ static void add_idle(const Engine *e, const Task *task, List *list)
                 add(list, WHY_PAUSED, extra ? extra->paused_real_usec : 0);
         if (task_package(e, task)->paused)
                 add(list, WHY_PACKAGE_PAUSED, task_package(e, task)->paused_real_usec);
+        if (gate_task_missing_capabilities(e, task))
+                add(list, WHY_CAPABILITY_MISSING, 0);
         if (task->skip_next)
                 add(list, WHY_SKIP_NEXT, 0);
         for (uint32_t i = 0; i < trigger_count(e, task); i++)

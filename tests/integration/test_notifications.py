@@ -15,6 +15,13 @@ CAPABILITIES = ('runFullTrust', 'userNotificationListener')
 REFUSING = '<deny send_interface="org.freedesktop.DBus.Monitoring"/></policy>'
 
 
+def declare(package, capabilities):
+    """Updates it to a version that declares these."""
+    package.capabilities = capabilities
+    package.write(package.manifest())
+    package.install()
+
+
 @needs_mock
 class Notifications(Machine):
     def prepare(self):
@@ -259,6 +266,21 @@ class Notifications(Machine):
         self.heard(task)
         self.assertEqual(self.next_run_of('one'), [('1', 'added', 'one')])
 
+    def test_what_comes_while_an_update_has_dropped_the_capability_is_never_told(self):
+        task = self.listening()
+        declare(self.listener, CAPABILITIES[:1])
+        self.assertEqual(set(self.broker.why(task)) & {'capability-missing', 'waiting-for-trigger'},
+                         {'capability-missing', 'waiting-for-trigger'})
+        # Another one, that may, is told: the broker has heard it.
+        package = Package(self.broker, 'Test.Other', capabilities=CAPABILITIES)
+        self.server = ByHand(self.broker, package)
+        other = self.broker.register(package, 'other', (KIND, {}))
+        self.assertEqual(self.next_run_of('Mail'), [('1', 'added', 'Mail')])
+        self.broker.call('Unregister', 'sb', other, True)
+        declare(self.listener, CAPABILITIES)
+        self.server = ByHand(self.broker, self.listener)
+        self.assertEqual(self.next_run_of('Chat'), [('2', 'added', 'Chat')])
+
     def sockets(self):
         found = 0
         for link in pathlib.Path(f'/proc/{self.broker.process.pid}/fd').iterdir():
@@ -294,7 +316,7 @@ class Capability(Case):
         with self.assertRaises(Refused) as raised:
             self.broker.register(package, 'listener', (KIND, {}))
         self.assertEqual(raised.exception.name, 'AccessDenied')
-        self.assertIn(f'{package.family} may not hear', raised.exception.sentence)
+        self.assertIn(f'{package.family} may not have a {KIND}', raised.exception.sentence)
         self.assertEqual(self.broker.tasks(), [])
 
     def test_a_package_that_does_not_declare_it_is_refused_whatever_else_it_may(self):
@@ -318,6 +340,22 @@ class Capability(Case):
     def test_a_confined_package_that_declares_it_may(self):
         package = Package(self.broker, 'Test.Confined', capabilities=('userNotificationListener',))
         self.assertTrue(self.broker.register(package, 'listener', (KIND, {})))
+
+    def test_an_update_that_drops_it_holds_the_task_until_it_is_back_also_when_it_is_run_by_hand(self):
+        package = Package(self.broker, 'Test.Listener', capabilities=CAPABILITIES)
+        task = self.broker.register(package, 'count-1', (KIND, {}))
+        other = self.broker.register(package, 'other')
+        declare(package, CAPABILITIES[:1])
+        self.assertNotIn('capability-missing', self.broker.why(other))
+        run = self.broker.run(task)
+        self.broker.restart()
+        sentence, _, remedy, _ = self.broker.why(task)['capability-missing']
+        self.assertIn(f'{package.family} may not have a {KIND}', sentence)
+        self.assertIn('<uap3:Capability Name="userNotificationListener"/>', remedy)
+        self.assertIn('userNotificationListener', self.broker.bgtask('why', 'count-1').out)
+        declare(package, CAPABILITIES)
+        self.assert_outcome(self.broker.ended(run), 'completed')
+        self.assertNotIn('capability-missing', self.broker.why(task))
 
     def test_a_command_needs_none(self):
         done = self.broker.bgtask('add', '--on', KIND, 'x', '--', 'true')

@@ -489,6 +489,9 @@ static uint32_t expected_reasons(World *w, MTask *t, uint32_t *ret_allowed)
                         codes |= 1u << (is_timer(trigger_of(&t->spec, i)) ? WHY_WAITING_FOR_TIME
                                                                           : WHY_WAITING_FOR_TRIGGER);
                 codes |= t->skip ? 1u << WHY_SKIP_NEXT : 0;
+                if (has_trigger(&t->spec, TRIGGER_USER_NOTIFICATION_CHANGED) &&
+                    model_lacks_capability(m, &t->spec, TRIGGER_USER_NOTIFICATION_CHANGED))
+                        codes |= 1u << WHY_CAPABILITY_MISSING;
         }
         *ret_allowed |= codes;
         return codes;

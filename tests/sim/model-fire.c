@@ -431,7 +431,8 @@ unsigned model_raise_for(World *w, uint8_t kind, uint8_t type, const char *text,
 
                 for (size_t k = 0; k <= t->spec.n_more && can_fire(m, t); k++) {
                         if (!listens(t, k, kind, type, text) || (!uuid_is_null(task) && !uuid_equal(t->id, task)) ||
-                            (package >= 0 && package_index(t->spec.package) != package))
+                            (package >= 0 && package_index(t->spec.package) != package) ||
+                            model_lacks_capability(m, &t->spec, kind))
                                 continue;
                         if (t->skip) {
                                 skip_next(w, t, k, FIRED_BY_EVENT, 0);

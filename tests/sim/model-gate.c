@@ -60,6 +60,15 @@ bool model_class_declared(Model *m, const TaskSpec *spec)
         return false;
 }
 
+/* 9: its package has a version that does not declare what a trigger of this kind needs. */
+bool model_lacks_capability(Model *m, const TaskSpec *spec, int kind)
+{
+        const MPackage *p = &m->packages[package_index(spec->package)];
+
+        return kind == TRIGGER_USER_NOTIFICATION_CHANGED && !spec->command &&
+               (!p->known || !version_capabilities(p->version));
+}
+
 static size_t starts_in_window(World *w, int package, bool certain)
 {
         Model *m = w->model;
@@ -118,6 +127,9 @@ int model_gate(World *w, MFiring *f, uint32_t *ret_codes)
                 codes |= 1u << WHY_NO_HOST;
         if (!is_in_process(s) && !model_class_declared(m, s))
                 codes |= 1u << WHY_CLASS_MISSING;
+        if (has_trigger(s, TRIGGER_USER_NOTIFICATION_CHANGED) &&
+            model_lacks_capability(m, s, TRIGGER_USER_NOTIFICATION_CHANGED))
+                codes |= 1u << WHY_CAPABILITY_MISSING;
         if (live >= (s->overlap == OVERLAP_PARALLEL ? w->limits.live_runs_per_task : 1))
                 codes |= 1u << WHY_RUNNING;
         if (count_live(m, NULL) >= w->limits.live_runs)

@@ -334,6 +334,7 @@ int model_level_of(Model *m, int condition);
 bool model_is_probing(Model *m, const MClass *c);
 void model_class_worked(Model *m, const TaskSpec *spec);
 bool model_class_declared(Model *m, const TaskSpec *spec);
+bool model_lacks_capability(Model *m, const TaskSpec *spec, int kind);
 /* A class that some version of some package declares. */
 bool model_package_has_class(Uuid clsid);
 bool is_in_process(const TaskSpec *spec);

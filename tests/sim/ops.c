@@ -51,7 +51,7 @@ static uint64_t pick(World *w, const uint64_t *values, size_t n)
 /* What tells a list of what has happened, and is watched by a text. */
 static const uint8_t some_listed[] = { TRIGGER_STORAGE_CONTENT_CHANGED, TRIGGER_STORAGE_CHANGE_TRACKER,
                                        TRIGGER_DEVICE_CONNECTION_CHANGE, TRIGGER_DEVICE_WATCHER, TRIGGER_TOAST_ACTION,
-                                       TRIGGER_TOAST_HISTORY_CHANGED };
+                                       TRIGGER_USER_NOTIFICATION_CHANGED };
 
 /* Of the sockets; that which was handed over belongs to one task. */
 static const char *const sockets[] = { "x", "y", "transferred" };
@@ -307,6 +307,7 @@ static void feed_install(World *w, int package, int version)
         event.package.content = version_content(package, version);
         event.package.classes = classes;
         event.package.n_classes = version_classes(package, version, classes);
+        event.package.capabilities = version_capabilities(version);
         event.token = world_token(w, EVENT_INSTALL, 0);
         world_want(w, event.token)->package = package;
         world_want(w, event.token)->version = version;

@@ -94,6 +94,11 @@ Uuid version_content(int package, int version)
         return (Uuid){ { 0xc0, package + 1, version + 1 } };
 }
 
+uint32_t version_capabilities(int version)
+{
+        return version == 1 ? 0 : UINT32_MAX;
+}
+
 size_t version_classes(int package, int version, PackageClass classes[static N_CLASSES])
 {
         size_t n = 0;
@@ -302,6 +307,7 @@ static void restore_packages(World *w)
                 event.package.content = version_content(i, p->version);
                 event.package.classes = classes;
                 event.package.n_classes = version_classes(i, p->version, classes);
+                event.package.capabilities = version_capabilities(p->version);
                 restore_event(w, event);
         }
 }

@@ -24,7 +24,7 @@ typedef struct World World;
 enum {
         N_PACKAGES = 2,
         N_CLASSES = 3,          /* of each package: 0 and 1 in ExeServer 0, 2 in ExeServer 1 */
-        N_VERSIONS = 3,         /* of each package: 2 lacks class 1 */
+        N_VERSIONS = 3,         /* of each package: 2 lacks class 1, 1 all capabilities */
         MAX_DETAILS = 16,
 };
 
@@ -324,6 +324,7 @@ const Trigger *own_triggers(World *w, const Trigger *triggers, size_t n);
 extern const char *const package_names[N_PACKAGES];
 int package_index(const char *name);
 Uuid class_id(int package, int class);
+uint32_t version_capabilities(int version);
 size_t version_classes(int package, int version, PackageClass classes[static N_CLASSES]);
 Uuid version_content(int package, int version);
 
