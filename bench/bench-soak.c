@@ -23,8 +23,9 @@
 #include "bench.h"
 #include "broker.h"
 
-#define THREADS 8
-#define GROUP 100 /* registered and, a turn later, unregistered by a thread at a time */
+#define THREADS 32
+#define GROUP 100     /* replaced by a thread at a time */
+#define UNREGISTER 16 /* one in so many is unregistered first */
 #define REPORT_SEC 10
 #define KILL_SEC 60
 #define CHURN 100 /* one in so many, each second */
@@ -37,8 +38,8 @@ typedef struct Churner {
 } Churner;
 
 static atomic_bool over;
-static atomic_ulong n_changed; /* registered or unregistered, and answered so */
-static atomic_ulong n_failed;  /* because the broker was dead */
+static atomic_ulong n_changed; /* registrations that were replaced, and answered so */
+static atomic_ulong n_failed;  /* turns, because the broker was dead */
 
 static void pause_usec(double usec)
 {
@@ -48,8 +49,7 @@ static void pause_usec(double usec)
                 nanosleep(&t, NULL);
 }
 
-/* A turn of a thread: a group comes, the group before goes. False: the broker has died. */
-static bool churn(bgt *b, const char *prefix, char (*old)[BGT_ID_SIZE])
+static bool register_group(bgt *b, const char *prefix, char (*ids)[BGT_ID_SIZE])
 {
         bgt_register_result results[GROUP] = { 0 };
         bgt_builder *builders[GROUP];
@@ -64,24 +64,32 @@ static bool churn(bgt *b, const char *prefix, char (*old)[BGT_ID_SIZE])
         good = bgt_builder_register_many(builders, GROUP, BGT_IF_EXISTS_REPLACE, results) == 0;
         for (int i = 0; i < GROUP; i++) {
                 bgt_builder_unref(builders[i]);
-                n_changed += good;
-                if (old[i][0] && good && bgt_task_unregister(b, old[i], false) >= 0)
-                        n_changed++;
-                else if (old[i][0])
-                        n_failed++;
-                strcpy(old[i], results[i].task);
+                strcpy(ids[i], results[i].task);
         }
         return good;
 }
 
+/* A turn of a thread: its group is replaced, now and then after each was unregistered. False: the broker has died. */
+static bool churn(bgt *b, const char *prefix, char (*ids)[BGT_ID_SIZE], unsigned turn)
+{
+        for (int i = 0; turn % UNREGISTER == 0 && i < GROUP; i++)
+                if (ids[i][0] && bgt_task_unregister(b, ids[i], false) < 0)
+                        return false;
+        if (!register_group(b, prefix, ids))
+                return false;
+        n_changed += GROUP;
+        return true;
+}
+
 static void *churn_main(void *userdata)
 {
-        char old[GROUP][BGT_ID_SIZE] = { 0 };
+        char ids[GROUP][BGT_ID_SIZE] = { 0 };
         const Churner *churner = userdata;
         char prefix[32];
         bgt *b = NULL;
 
-        for (unsigned turn = 0; !over; turn++) {
+        snprintf(prefix, sizeof prefix, "churn%d", churner->number);
+        for (unsigned turn = 1; !over; turn++) {
                 double start = bench_now_usec();
 
                 /* While the broker is dead, there is nothing to do but to ask again. */
@@ -90,10 +98,9 @@ static void *churn_main(void *userdata)
                         pause_usec(20000);
                         continue;
                 }
-                snprintf(prefix, sizeof prefix, "churn%d-%u", churner->number, turn % 2);
-                if (!churn(b, prefix, old)) {
+                if (!churn(b, prefix, ids, turn)) {
                         n_failed++;
-                        memset(old, 0, sizeof old);
+                        memset(ids, 0, sizeof ids);
                         bgt_close(b);
                         b = NULL;
                 }
@@ -164,7 +171,7 @@ static unsigned long count_tasks(const Bench *bench)
 
 static void report(const Bench *bench, double start)
 {
-        printf("%6.0f s  %9lu changes  %6lu failed  %9lu tasks  %6.1f MiB  %3d fds\n",
+        printf("%6.0f s  %9lu replaced  %6lu failed  %9lu tasks  %6.1f MiB  %3d fds\n",
                (bench_now_usec() - start) / 1e6, n_changed, n_failed, count_tasks(bench),
                read_status(bench->broker, "RssAnon:") / 1024, count_fds(bench->broker));
         fflush(stdout);
