@@ -345,7 +345,7 @@ static int configure(Database *db)
         return r < 0 ? r : database_execute(db, "COMMIT");
 }
 
-static int open_handle(Database *db)
+static int try_handle(Database *db)
 {
         int r;
 
@@ -369,6 +369,26 @@ static void close_handle(Database *db)
         }
         sqlite3_close(db->handle);
         db->handle = NULL;
+}
+
+bool database_has_memory(void)
+{
+        _cleanup_(freep) void *probe = malloc(DATABASE_ROW_MAX);
+
+        return probe;
+}
+
+/* A want of memory passes; a schema that makes no sense stays. */
+static int open_handle(Database *db)
+{
+        int r;
+
+        r = try_handle(db);
+        if (r != -ENOMEM)
+                return r;
+        close_handle(db);
+        r = try_handle(db);
+        return r == -ENOMEM && database_has_memory() ? -EUCLEAN : r;
 }
 
 /* The file is born with its mode; SQLite gives the same one to its log. */

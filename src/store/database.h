@@ -81,6 +81,8 @@ int database_open(Database *db, const char *path, const char *mark, const char *
 /* To read what can be read of it: without a look at its schema, and leaving its log as it is. Errors as above. */
 int database_open_as_it_is(Database *db, const char *path);
 void database_close(Database *db);
+/* To be asked when SQLite says that there is none: it says so of lengths and of a schema that make no sense, too. */
+bool database_has_memory(void);
 /* From now on closing does not copy the log into the database, nor delete it. */
 void database_keep_log(Database *db);
 

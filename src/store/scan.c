@@ -34,11 +34,8 @@ static int judge(Database *db, int result)
 {
         int r = database_errno(db, result);
 
-        if (r == -ENOMEM) {
-                _cleanup_(freep) void *probe = malloc(DATABASE_ROW_MAX);
-
-                return probe ? SCAN_E_TORN : -ENOMEM;
-        }
+        if (r == -ENOMEM)
+                return database_has_memory() ? SCAN_E_TORN : -ENOMEM;
         return r == -EUCLEAN || r == -EIO || r == -E2BIG ? SCAN_E_TORN : r;
 }
 
