@@ -290,6 +290,14 @@ typedef enum InputStreamOptions {
         InputStreamOptions_ReadAhead = 2
 } InputStreamOptions;
 
+typedef enum UnicodeEncoding {
+        UnicodeEncoding_Utf8 = 0,
+        UnicodeEncoding_Utf16LE = 1,
+        UnicodeEncoding_Utf16BE = 2
+} UnicodeEncoding;
+
+typedef enum ByteOrder { ByteOrder_LittleEndian = 0, ByteOrder_BigEndian = 1 } ByteOrder;
+
 typedef enum ToastHistoryChangedType {
         ToastHistoryChangedType_Cleared = 0,
         ToastHistoryChangedType_Removed = 1,

@@ -198,9 +198,10 @@ VTABLE(DeviceConnectionChangeTrigger, get_object);
 VTABLE(GattServiceProviderTriggerResult, get_object);
 VTABLE(StorageLibrary, get_object);
 VTABLE(IVectorView_StorageLibraryChange, get_object);
+VTABLE(UINT32, get_number);
 
 #define PROGRESS_VTABLE(type, get_results)                                                                      \
-        static const IAsyncOperationWithProgress_##type##_UINT32Vtbl type##_vtable = {                          \
+        static const IAsyncOperationWithProgress_##type##_UINT32Vtbl type##_progress_vtable = {                 \
                 INSPECTABLE_SLOTS, .put_Progress = (void *)put_progress, .get_Progress = (void *)get_progress,  \
                 .put_Completed = (void *)put_completed, .get_Completed = (void *)get_completed,                 \
                 .GetResults = (void *)get_results,                                                              \
@@ -226,7 +227,15 @@ static const IAsyncActionVtbl action_vtable = {
         [kind] = {                                                                                              \
                 .name = u"Windows.Foundation.IAsyncOperationWithProgress`2<" text u", UInt32>",                 \
                 .size = sizeof(Operation), .done = operation_done,                                              \
-                .faces = { { &IID_IAsyncOperationWithProgress_##type##_UINT32, &type##_vtable, NULL },          \
+                .faces = { { &IID_IAsyncOperationWithProgress_##type##_UINT32, &type##_progress_vtable, NULL }, \
+                           { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
+        }
+
+/* Classes of their own. */
+#define STREAM_CLASS(kind, text)                                                                                \
+        [kind] = {                                                                                              \
+                .name = u"Windows.Storage.Streams." text, .size = sizeof(Operation), .done = operation_done,    \
+                .faces = { { &IID_IAsyncOperation_UINT32, &UINT32_vtable, NULL },                               \
                            { &IID_IAsyncInfo, &info_vtable, NULL } },                                           \
         }
 
@@ -244,6 +253,8 @@ static const Class classes[] = {
               u"Windows.Foundation.Collections.IVectorView`1<Windows.Storage.StorageLibraryChange>"),
         PROGRESS_CLASS(ASYNC_READ, IBuffer, u"Windows.Storage.Streams.IBuffer"),
         PROGRESS_CLASS(ASYNC_WRITE, UINT32, u"UInt32"),
+        STREAM_CLASS(ASYNC_LOAD, u"DataReaderLoadOperation"),
+        STREAM_CLASS(ASYNC_STORE, u"DataWriterStoreOperation"),
         [ASYNC_ACTION] = { .name = u"Windows.Foundation.IAsyncAction", .size = sizeof(Operation),
                            .done = operation_done,
                            .faces = { { &IID_IAsyncAction, &action_vtable, NULL },
@@ -278,4 +289,16 @@ HRESULT async_new_object(AsyncKind kind, HRESULT hr, void *result, void *ret)
         else if (result)
                 IUnknown_Release((IUnknown *)result);
         return made;
+}
+
+bool async_is_over(void *operation)
+{
+        AsyncStatus status = AsyncStatus_Started;
+        IAsyncInfo *info;
+
+        if (FAILED(IUnknown_QueryInterface((IUnknown *)operation, &IID_IAsyncInfo, (void **)&info)))
+                return false;
+        (void)IAsyncInfo_get_Status(info, &status);
+        IAsyncInfo_Release(info);
+        return status != AsyncStatus_Started;
 }

@@ -22,6 +22,8 @@ typedef enum AsyncKind {
         ASYNC_CHANGES,
         ASYNC_READ,   /* an IBuffer; this and the next one could tell progress */
         ASYNC_WRITE,  /* a number */
+        ASYNC_LOAD,   /* numbers: how much a DataReader has read, a DataWriter has written */
+        ASYNC_STORE,
         ASYNC_ACTION, /* nothing */
         ASYNC_X_MAX
 } AsyncKind;
@@ -30,3 +32,5 @@ typedef enum AsyncKind {
 HRESULT async_new(AsyncKind kind, HRESULT hr, int result, void *ret);
 /* Takes the reference to the result, the interface that the operation names, in any case; NULL if hr failed. */
 HRESULT async_new_object(AsyncKind kind, HRESULT hr, void *result, void *ret);
+/* Whether an operation, which may be the program's, does not go on any more. */
+bool async_is_over(void *operation);

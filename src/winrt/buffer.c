@@ -84,13 +84,19 @@ static STDMETHODIMP create(IBufferFactory *self, UINT32 capacity, IBuffer **ret_
         return S_OK;
 }
 
+HRESULT buffer_new_empty(UINT32 capacity, IBuffer **ret)
+{
+        return create(NULL, capacity, ret);
+}
+
 HRESULT buffer_new(const void *bytes, UINT32 n, IBuffer **ret)
 {
         HRESULT hr = create(NULL, n, ret);
 
         if (FAILED(hr))
                 return hr;
-        memcpy(buffer_of(*ret)->bytes, bytes, n);
+        if (n > 0)
+                memcpy(buffer_of(*ret)->bytes, bytes, n);
         return IBuffer_put_Length(*ret, n);
 }
 

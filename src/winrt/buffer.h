@@ -5,6 +5,8 @@
 
 #include "winrt/object.h"
 
+/* One without bytes; E_OUTOFMEMORY. */
+HRESULT buffer_new_empty(UINT32 capacity, IBuffer **ret);
 /* One with these bytes; E_OUTOFMEMORY. */
 HRESULT buffer_new(const void *bytes, UINT32 n, IBuffer **ret);
 /*

@@ -123,3 +123,6 @@ bool string_equal(HSTRING a, HSTRING b);
 /* UTF-8, to be freed. E_OUTOFMEMORY, E_INVALIDARG (it is not valid UTF-16, or holds a 0). */
 HRESULT string_to_utf8(HSTRING string, char **ret_text);
 HRESULT string_from_utf8(const char *text, HSTRING *ret_string);
+/* The same for counted bytes of UTF-8, in which a 0 may be; 0x80070459 if they are none. */
+HRESULT string_to_bytes(HSTRING string, UINT8 **ret_bytes, UINT32 *ret_n);
+HRESULT string_from_bytes(const UINT8 *bytes, UINT32 n, HSTRING *ret_string);

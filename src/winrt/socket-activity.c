@@ -58,6 +58,8 @@ static STDMETHODIMP get_id(ISocketActivityInformation *self, HSTRING *ret_value)
 /* Under the lock. From here on the program has it: the broker hears of it again only when it is handed over anew. */
 static HRESULT take(Information *information)
 {
+        GUID task;
+        HRESULT hr;
         int fd;
 
         if (information->socket)
@@ -72,7 +74,11 @@ static HRESULT take(Information *information)
                 return hresult_last();
         information->kind = socket_kind(fd);
         socket_note_remove(information->task, information->id);
-        return socket_wrap(fd, &information->socket);
+        hr = socket_wrap(fd, &information->socket);
+        /* The run may give it back as it is. */
+        if (SUCCEEDED(hr) && guid_parse(bgt_registration_id(information->task), &task))
+                socket_enable(information->socket, task);
+        return hr;
 }
 
 /* What was handed over by libbgtask has no note: a run looks at the socket itself. */

@@ -302,6 +302,11 @@ static STDMETHODIMP enable(void *self, GUID task)
         return S_OK;
 }
 
+void socket_enable(void *face, GUID task)
+{
+        (void)enable(face, task);
+}
+
 /* Nothing wakes a machine that is suspended. */
 static STDMETHODIMP enable_with_action(void *self, GUID task, SocketActivityConnectedStandbyAction action)
 {

@@ -31,6 +31,8 @@ typedef struct SocketIo {
 /* Takes the descriptor, in any case. *ret is set to the default interface of what it is. */
 HRESULT socket_wrap(int fd, void *ret);
 SocketActivityKind socket_kind(int fd);
+/* The socket behind any interface of one may be handed over to this task. */
+void socket_enable(void *face, GUID task);
 /* What an errno is on Windows. */
 HRESULT socket_hresult(int error);
 

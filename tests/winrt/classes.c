@@ -406,6 +406,7 @@ static void every_factory_is_exact(void)
                 u"Windows.Networking.Sockets.SocketActivityInformation", u"Windows.Networking.Sockets.StreamSocket",
                 u"Windows.Networking.Sockets.StreamSocketListener", u"Windows.Storage.ApplicationData",
                 u"Windows.Storage.StorageLibrary", u"Windows.Storage.Streams.Buffer",
+                u"Windows.Storage.Streams.DataReader", u"Windows.Storage.Streams.DataWriter",
         };
         const ClassRow *const tables[] = { refused, others };
 

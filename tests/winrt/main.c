@@ -209,11 +209,11 @@ static const Row stranger_rows[] = {
         { NULL },
 };
 
-#define ROWS_MAX 8
+#define ROWS_MAX 9
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
-                            stranger_rows, socket_rows, error_rows },
+                            stranger_rows, socket_rows, error_rows, stream_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows,
                             identity_rows },

@@ -445,6 +445,38 @@ static void class_objects(void)
         sweep(reach_server);
 }
 
+static HRESULT read_and_write(void)
+{
+        IDataReaderStatics *readers = factory_of(STRING("Windows.Storage.Streams.DataReader"),
+                                                 &IID_IDataReaderStatics);
+        IBuffer *buffer = NULL, *part = NULL;
+        IDataReader *reader = NULL;
+        IDataWriter *writer = NULL;
+        HSTRING text = NULL;
+        UINT32 n = 0;
+        HRESULT hr = RoActivateInstance(STRING("Windows.Storage.Streams.DataWriter"), (IInspectable **)&writer);
+
+        TRY(IDataWriter_WriteString(writer, STRING("text"), &n));
+        TRY(IDataWriter_put_UnicodeEncoding(writer, UnicodeEncoding_Utf16LE));
+        TRY(IDataWriter_WriteString(writer, STRING("a longer text, for which there is no room at first"), &n));
+        TRY(IDataWriter_DetachBuffer(writer, &buffer));
+        TRY(IDataReaderStatics_FromBuffer(readers, buffer, &reader));
+        TRY(IDataReader_ReadString(reader, 4, &text));
+        TRY(IDataReader_ReadBuffer(reader, 2, &part));
+        (void)WindowsDeleteString(text);
+        DROP(part);
+        DROP(reader);
+        DROP(buffer);
+        DROP(writer);
+        return hr;
+}
+
+static void readers_and_writers(void)
+{
+        begin_row();
+        sweep(read_and_write);
+}
+
 static HRESULT look_at_package(void)
 {
         IPackageStatics *statics = factory_of(STRING("Windows.ApplicationModel.Package"), &IID_IPackageStatics);
@@ -510,6 +542,7 @@ const Row memory_rows[] = {
         { "E_OUTOFMEMORY", "libraries and their trackers without memory", libraries },
         { "E_OUTOFMEMORY", "classes of other servers without memory", class_objects },
         { "E_OUTOFMEMORY", "sockets without memory", sockets },
+        { "E_OUTOFMEMORY", "readers and writers without memory", readers_and_writers },
         { "E_OUTOFMEMORY", "the package without memory", packages },
         { "E_OUTOFMEMORY", "what failures leave without memory", errors },
         { NULL },

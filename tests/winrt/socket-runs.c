@@ -279,6 +279,127 @@ static void a_run_talks_over_a_socket_that_was_handed_over(void)
         clear(&scene);
 }
 
+static HRESULT finish(IAsyncOperation_UINT32 *operation)
+{
+        UINT32 n = 0;
+        HRESULT hr = IAsyncOperation_UINT32_GetResults(operation, &n);
+
+        IAsyncOperation_UINT32_Release(operation);
+        return SUCCEEDED(hr) && n == 0 ? E_FAIL : hr;
+}
+
+/* As a program is written that has a control channel: some text comes, an answer goes, and the socket back. */
+static HRESULT read_some(IStreamSocket *socket)
+{
+        IDataReaderFactory *readers = factory_of(STRING("Windows.Storage.Streams.DataReader"),
+                                                 &IID_IDataReaderFactory);
+        IAsyncOperation_UINT32 *operation = NULL;
+        IInputStream *stream = NULL;
+        IDataReader *reader = NULL;
+        HSTRING text = NULL;
+        UINT32 n = 0;
+        HRESULT hr = IStreamSocket_get_InputStream(socket, &stream);
+
+        if (SUCCEEDED(hr))
+                hr = IDataReaderFactory_CreateDataReader(readers, stream, &reader);
+        if (SUCCEEDED(hr))
+                hr = IDataReader_put_InputStreamOptions(reader, InputStreamOptions_Partial);
+        if (SUCCEEDED(hr))
+                hr = IDataReader_LoadAsync(reader, 250, &operation);
+        if (SUCCEEDED(hr))
+                hr = finish(operation);
+        if (SUCCEEDED(hr))
+                hr = IDataReader_get_UnconsumedBufferLength(reader, &n);
+        if (SUCCEEDED(hr))
+                hr = IDataReader_ReadString(reader, n, &text);
+        if (SUCCEEDED(hr) && !string_is(text, "ping"))
+                hr = E_FAIL;
+        (void)WindowsDeleteString(text);
+        if (reader)
+                IDataReader_Release(reader);
+        if (stream)
+                IInputStream_Release(stream);
+        return hr;
+}
+
+static HRESULT write_back(IStreamSocket *socket)
+{
+        IDataWriterFactory *writers = factory_of(STRING("Windows.Storage.Streams.DataWriter"),
+                                                 &IID_IDataWriterFactory);
+        UINT8 pong[] = { 'p', 'o', 'n', 'g' };
+        IOutputStream *stream = NULL, *detached = NULL;
+        IAsyncOperation_UINT32 *operation = NULL;
+        IDataWriter *writer = NULL;
+        HRESULT hr = IStreamSocket_get_OutputStream(socket, &stream);
+
+        if (SUCCEEDED(hr))
+                hr = IDataWriterFactory_CreateDataWriter(writers, stream, &writer);
+        if (SUCCEEDED(hr))
+                hr = IDataWriter_WriteBytes(writer, sizeof pong, pong);
+        if (SUCCEEDED(hr))
+                hr = IDataWriter_StoreAsync(writer, &operation);
+        if (SUCCEEDED(hr))
+                hr = finish(operation);
+        if (SUCCEEDED(hr))
+                hr = IDataWriter_DetachStream(writer, &detached);
+        if (SUCCEEDED(hr))
+                hr = close_face(writer);
+        if (detached)
+                IOutputStream_Release(detached);
+        if (writer)
+                IDataWriter_Release(writer);
+        if (stream)
+                IOutputStream_Release(stream);
+        return hr;
+}
+
+static HRESULT keep_channel(ISocketActivityInformation *information)
+{
+        IStreamSocket3 *socket3 = NULL;
+        IStreamSocket *socket = NULL;
+        HSTRING id = NULL;
+        HRESULT hr = ISocketActivityInformation_get_StreamSocket(information, &socket);
+
+        if (FAILED(hr))
+                return hr;
+        hr = read_some(socket);
+        if (SUCCEEDED(hr))
+                hr = write_back(socket);
+        if (SUCCEEDED(hr))
+                hr = ISocketActivityInformation_get_Id(information, &id);
+        if (SUCCEEDED(hr))
+                hr = IStreamSocket_QueryInterface(socket, &IID_IStreamSocket3, (void **)&socket3);
+        if (SUCCEEDED(hr)) {
+                hr = IStreamSocket3_TransferOwnership(socket3, id);
+                IStreamSocket3_Release(socket3);
+        }
+        (void)WindowsDeleteString(id);
+        IStreamSocket_Release(socket);
+        return hr;
+}
+
+static void a_control_channel_is_kept(void)
+{
+        Scene scene = set_scene();
+        Pair pair = new_pair();
+
+        hand_over(pair.one, scene.id);
+        let_runs(keep_channel);
+        for (int i = 1; i <= 3; i++) {
+                CHECK_OK(send_text(pair.other, "ping"));
+                CHECK_OK(expect_text(pair.other, "pong"));
+                CHECK(gate_wait(&ran, i));
+                CHECK(exchange(NULL).reason == SocketActivityTriggerReason_SocketActivity);
+        }
+        let_runs(hang_up);
+        CHECK_OK(close_face(pair.other));
+        CHECK(gate_wait(&ran, 4));
+        CHECK(exchange(NULL).reason == SocketActivityTriggerReason_SocketClosed);
+        IStreamSocket_Release(pair.one);
+        IStreamSocket_Release(pair.other);
+        clear(&scene);
+}
+
 static HRESULT accept_one(ISocketActivityInformation *information)
 {
         IStreamSocketListener *listener = NULL;
@@ -381,6 +502,8 @@ const Row socket_run_rows[] = {
         { "StreamSocket.TransferOwnership, SocketActivityTriggerDetails",
           "a run talks over a socket that was handed over, and hands it over again",
           a_run_talks_over_a_socket_that_was_handed_over },
+        { "SocketActivityTrigger (control channel)",
+          "a run reads and writes values over a socket, and gives it back as it is", a_control_channel_is_kept },
         { "StreamSocketListener.TransferOwnership", "a run accepts from a listener that was handed over",
           a_run_accepts_from_a_listener_that_was_handed_over },
         { "E_OUTOFMEMORY", "a socket is handed over without memory", sockets_are_handed_over_without_memory },
