@@ -160,6 +160,11 @@ int loop_dispatch(Loop *loop, int timeout_ms)
                 called++;
         }
         turn = find_turn(loop);
+        /* Nobody's answer waits for one that is patient, who may be gone then. */
+        if (turn && called > 0) {
+                run_jobs(loop, LOOP_END);
+                turn = find_turn(loop);
+        }
         if (turn) {
                 ((LoopSource *)turn->data.ptr)->last_turn = ++loop->n_turns;
                 call_back(turn);

@@ -42,7 +42,7 @@ struct LoopJob {
 };
 
 typedef enum LoopStage {
-        LOOP_END,  /* when the round is over, before the loop waits */
+        LOOP_END,  /* when the round is over, before the loop waits or somebody patient has his turn */
         /*
          * When nothing is ready, so that nobody waits for it; at the latest after some dozens of rounds. What such a
          * job puts off to this stage is done in another round.

@@ -172,6 +172,7 @@ static void a_long_work_in_pieces_leaves_the_loop_to_what_becomes_ready(void **s
 typedef struct Turns {
         Loop loop;
         LoopSource sources[4];
+        LoopJob end;
         char order[32];
 } Turns;
 
@@ -210,6 +211,41 @@ static void patient_sources_come_last_and_one_in_a_round_in_turn(void **state)
         loop_done(&turns.loop);
 }
 
+static void note_end(void *userdata)
+{
+        Turns *turns = userdata;
+
+        strcat(turns->order, "e");
+}
+
+static void note_turn_and_put_off(LoopSource *source, uint32_t events, void *userdata)
+{
+        Turns *turns = userdata;
+
+        note_turn(source, events, userdata);
+        loop_put_off(&turns->loop, &turns->end, LOOP_END, note_end, turns);
+}
+
+static void what_a_round_puts_off_comes_before_a_patient_source(void **state)
+{
+        int fds[] = { eventfd(1, EFD_CLOEXEC), eventfd(1, EFD_CLOEXEC) };
+        Turns turns = { 0 };
+
+        assert_int_equal(loop_init(&turns.loop), 0);
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(loop_add(&turns.loop, &turns.sources[i], fds[i], EPOLLIN, note_turn_and_put_off,
+                                          &turns), 0);
+        turns.sources[0].patient = true;
+        assert_int_equal(loop_dispatch(&turns.loop, 0), 2);
+        loop_end_round(&turns.loop);
+        assert_string_equal(turns.order, "beae");
+        for (int i = 0; i < 2; i++) {
+                loop_remove(&turns.loop, &turns.sources[i]);
+                close(fds[i]);
+        }
+        loop_done(&turns.loop);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -217,6 +253,7 @@ int main(void)
                 cmocka_unit_test(a_descriptor_that_cannot_be_watched_is_an_error),
                 cmocka_unit_test(jobs_wait_for_the_end_of_the_round_or_for_an_idle_moment),
                 cmocka_unit_test(patient_sources_come_last_and_one_in_a_round_in_turn),
+                cmocka_unit_test(what_a_round_puts_off_comes_before_a_patient_source),
                 cmocka_unit_test(an_idle_job_has_its_turn_although_something_is_always_ready),
                 cmocka_unit_test(a_long_work_in_pieces_leaves_the_loop_to_what_becomes_ready),
         };
