@@ -26,6 +26,7 @@
 
 #include "bench.h"
 #include "broker.h"
+#include "desktop.h"
 #include "floor.h"
 
 #define BATCH 1000
@@ -40,11 +41,11 @@ typedef struct Storm Storm;
 
 typedef struct Kind {
         const char *name, *unit;
-        /* Registers what listens. NULL: that was done by before. */
-        void (*prepare)(Storm *storm, bgt *b);
+        void (*prepare)(Storm *storm, bgt *b); /* registers what listens */
         void (*blow)(Storm *storm, unsigned i);
         void (*await)(Storm *storm); /* NULL: it begins when it is blown */
         bool isolated; /* in a network of its own */
+        bool desktop;
 } Kind;
 
 struct Storm {
@@ -56,6 +57,7 @@ struct Storm {
         int fd;
         bgt *b;
         time_t due;
+        Desktop *desktop;
 };
 
 static int run(bgt_instance *instance, void *userdata)
@@ -262,6 +264,19 @@ static void connect_and_go(Storm *storm, unsigned i)
         close(fd);
 }
 
+/* ---- notifications ---- */
+
+static void listen_to_notifications(Storm *storm, bgt *b)
+{
+        add(b, "storm", bgt_trigger_user_notification_changed(false), BGT_IF_EXISTS_FAIL);
+        desktop_take(storm->desktop, b);
+}
+
+static void show_notification(Storm *storm, unsigned i)
+{
+        desktop_show(storm->desktop);
+}
+
 /* ---- time ---- */
 
 static bgt_trigger *due_trigger(Storm *storm, unsigned i)
@@ -359,6 +374,12 @@ static void measure(const Kind *kind, int n)
         bgt *b;
 
         bench_start(&bench);
+        storm.desktop = kind->desktop ? desktop_new(bench.folder) : NULL;
+        if (kind->desktop && !storm.desktop) {
+                bench_skip(kind->name, "dbus-daemon is not installed");
+                bench_stop(&bench);
+                return;
+        }
         snprintf(path, sizeof path, "%s/watched", bench.folder);
         mkdir(path, 0700);
         snprintf(path, sizeof path, "%s/package", bench.folder);
@@ -394,6 +415,7 @@ static void measure(const Kind *kind, int n)
         bgt_close(b);
         if (storm.fd >= 0)
                 close(storm.fd);
+        desktop_free(storm.desktop);
         bench_stop(&bench);
 }
 
@@ -418,6 +440,7 @@ int main(int argc, char *argv[])
                 { "folders", "changed, in 10 000 folders", watch_folders, change_many_folders, NULL, false },
                 { "tree", "10 000 folders watched anew", make_tree, watch_tree, NULL, false },
                 { "sockets", "connections", listen_to_socket, connect_and_go, NULL, false },
+                { "notifications", "shown", listen_to_notifications, show_notification, NULL, .desktop = true },
                 { "due", "registered while 200 000 are due", make_many_due, register_again, await_due, false },
                 { "network", "link up or down", listen_to_network, flap, NULL, true },
                 { "devices", "events of a device", listen_to_devices, change_device, NULL, true },

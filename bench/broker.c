@@ -30,6 +30,7 @@ static const char manifest[] =
         "<Package xmlns=\"http://schemas.microsoft.com/appx/manifest/foundation/windows10\"\n"
         "  xmlns:rescap="
         "\"http://schemas.microsoft.com/appx/manifest/foundation/windows10/restrictedcapabilities\"\n"
+        "  xmlns:uap3=\"http://schemas.microsoft.com/appx/manifest/uap/windows10/3\"\n"
         "  xmlns:uap10=\"http://schemas.microsoft.com/appx/manifest/uap/windows10/10\"\n"
         "  xmlns:com=\"http://schemas.microsoft.com/appx/manifest/com/windows10\">\n"
         "  <Identity Name=\"Bench\" Publisher=\"CN=Bench\" Version=\"1.0.0.0\"/>\n"
@@ -43,7 +44,8 @@ static const char manifest[] =
         "        <com:Class Id=\"" BENCH_CLSID_COLD "\"/>\n"
         "      </com:ExeServer></com:ComServer></com:Extension>\n"
         "  </Extensions></Application></Applications>\n"
-        "  <Capabilities><rescap:Capability Name=\"runFullTrust\"/></Capabilities>\n"
+        "  <Capabilities><rescap:Capability Name=\"runFullTrust\"/>"
+        "<uap3:Capability Name=\"userNotificationListener\"/></Capabilities>\n"
         "</Package>\n";
 
 noreturn void bench_die_of(const char *what)
