@@ -53,54 +53,6 @@ static int serve_one(void)
         return r < 0;
 }
 
-/* A task of ours and its runs. */
-typedef struct Task {
-        bgt *b;
-        bgt_registration *registration;
-        bgt_watch *watch;
-        Shared *shared;
-        unsigned n_ended;
-        double accepted_real_usec;
-        double ended_usec;
-} Task;
-
-static void on_event(int event, const bgt_record *record, void *userdata)
-{
-        Task *task = userdata;
-
-        if (event != BGT_EVENT_COMPLETED)
-                return;
-        if (strcmp(bgt_record_string(record, "outcome"), "completed") != 0)
-                bench_die("a run ended", bgt_record_string(record, "text"));
-        task->accepted_real_usec = (double)bgt_record_uint(record, "accepted", 0);
-        task->ended_usec = bench_now_usec();
-        task->n_ended++;
-}
-
-static void task_init(Task *task, const Bench *bench, const char *name, const char *clsid)
-{
-        bgt_trigger *trigger = bgt_trigger_application();
-        bgt_builder *builder;
-
-        *task = (Task){ .b = bench_open(bench, BGT_NO_THREADS) };
-        task->shared = shared_map();
-        builder = bgt_builder_new(task->b, name);
-        bgt_builder_set_trigger(builder, trigger);
-        bgt_builder_set_entry_point_clsid(builder, clsid);
-        if (bgt_builder_register(builder, BGT_IF_EXISTS_KEEP, &task->registration) < 0 ||
-            bgt_watch_new(task->b, NULL, bgt_registration_id(task->registration), on_event, task, &task->watch) < 0)
-                bench_die_of("register");
-        bgt_trigger_unref(trigger);
-        bgt_builder_unref(builder);
-}
-
-static void task_done(Task *task)
-{
-        bgt_watch_free(task->watch);
-        bgt_registration_unref(task->registration);
-        bgt_close(task->b);
-}
-
 typedef struct Times {
         Samples decided; /* from the broker's decision to the first line of run */
         Samples first;   /* from the client's request */
@@ -114,26 +66,13 @@ static void times_free(Times *times)
         samples_free(&times->completed);
 }
 
-static void task_run(Task *task, Times *times)
+static void measure_run(BenchTask *task, Times *times)
 {
-        double start = bench_now_usec();
-        unsigned n = task->n_ended;
-        char id[BGT_ID_SIZE];
+        const Shared *shared = shared_map();
+        double start = bench_task_run(task);
 
-        if (bgt_task_run(task->b, bgt_registration_id(task->registration), false, id) < 0)
-                bench_die_of("run");
-        while (task->n_ended == n) {
-                int fd = bgt_get_fd(task->b);
-                fd_set set;
-
-                FD_ZERO(&set);
-                FD_SET(fd, &set);
-                select(fd + 1, &set, NULL, NULL, NULL);
-                if (bgt_dispatch(task->b) < 0)
-                        bench_die_of("dispatch");
-        }
-        samples_add(&times->decided, task->shared->first_line_real_usec - task->accepted_real_usec);
-        samples_add(&times->first, task->shared->first_line_usec - start);
+        samples_add(&times->decided, shared->first_line_real_usec - task->accepted_real_usec);
+        samples_add(&times->first, shared->first_line_usec - start);
         samples_add(&times->completed, task->ended_usec - start);
 }
 
@@ -142,19 +81,20 @@ static void measure_cold(const Bench *bench, int n, const char *budget)
 {
         Samples spawn = { 0 };
         Times times = { 0 };
-        Task task;
+        Shared *shared = shared_map();
+        BenchTask task;
 
-        task_init(&task, bench, "cold", BENCH_CLSID_COLD);
+        bench_task_init(&task, bench, "cold", BENCH_CLSID_COLD);
         for (int i = 0; i < n; i++) {
-                samples_add(&spawn, floor_spawn(task.shared));
-                task_run(&task, &times);
-                bench_wait_gone(task.shared->server);
+                samples_add(&spawn, floor_spawn(shared));
+                measure_run(&task, &times);
+                bench_wait_gone(shared->server);
         }
         bench_floor_of("floor: spawn this program, one round trip", &spawn);
         bench_row_of("cold: decision to first line of run", &times.decided, &spawn, budget);
         bench_row_of("cold: request to first line of run", &times.first, &spawn, "");
         bench_row_of("cold: request to completed", &times.completed, &spawn, "");
-        task_done(&task);
+        bench_task_done(&task);
         times_free(&times);
         samples_free(&spawn);
 }
@@ -165,22 +105,23 @@ static void measure_warm(const Bench *bench, int n, int cpu, int cpu_broker, con
         Times times = { 0 };
         char what[128];
         Hops hops;
-        Task task;
+        Shared *shared = shared_map();
+        BenchTask task;
 
-        task_init(&task, bench, "warm", BENCH_CLSID_WARM);
-        task.shared->cpu = cpu;
+        bench_task_init(&task, bench, "warm", BENCH_CLSID_WARM);
+        shared->cpu = cpu;
         bench_pin(0, cpu);
         bench_pin(bench->broker, cpu_broker);
         hops = hops_start(cpu_broker, cpu);
         /* The first run starts the server. */
         for (int i = 0; i < n / 10 + 1; i++)
-                task_run(&task, &times);
+                measure_run(&task, &times);
         times.decided.n = times.first.n = times.completed.n = 0;
         for (int i = 0; i < n; i++) {
                 bench_rest();
                 samples_add(&floor, hops_measure(&hops));
                 bench_rest();
-                task_run(&task, &times);
+                measure_run(&task, &times);
         }
         snprintf(what, sizeof what, "floor: a message over three processes, %s", where);
         bench_floor_of(what, &floor);
@@ -190,9 +131,9 @@ static void measure_warm(const Bench *bench, int n, int cpu, int cpu_broker, con
         bench_row_of(what, &times.completed, &floor, "3 x");
         hops_stop(&hops);
         (void)bgt_task_cancel(task.b, bgt_registration_id(task.registration), BGT_REASON_ABORT, NULL);
-        kill(task.shared->server, SIGTERM);
-        bench_wait_gone(task.shared->server);
-        task_done(&task);
+        kill(shared->server, SIGTERM);
+        bench_wait_gone(shared->server);
+        bench_task_done(&task);
         times_free(&times);
         samples_free(&floor);
         bench_pin(0, -1);

@@ -154,6 +154,44 @@ static void start(Bench *bench)
         shared_map()->cpu = -1;
 }
 
+/* A broker, who watches it, and what it had and used before. */
+typedef struct Measuring {
+        Bench bench;
+        bgt *b;
+        bgt_watch *watch;
+        int n_ended;
+        double empty_bytes, cpu_usec, begin_usec;
+} Measuring;
+
+static void measuring_init(Measuring *m)
+{
+        *m = (Measuring){ 0 };
+        start(&m->bench);
+        m->b = bench_open(&m->bench, BGT_NO_THREADS);
+        if (bgt_watch_new(m->b, m->bench.package, NULL, on_event, &m->n_ended, &m->watch) < 0)
+                bench_die_of("watch");
+        m->empty_bytes = bench_anonymous_bytes(&m->bench);
+        m->cpu_usec = bench_broker_cpu_usec(&m->bench);
+        m->begin_usec = bench_now_usec();
+}
+
+static void measuring_done(Measuring *m)
+{
+        bgt_watch_free(m->watch);
+        bgt_close(m->b);
+        bench_stop(&m->bench);
+}
+
+static double bytes_of_each(const Measuring *m, int n)
+{
+        return (bench_anonymous_bytes(&m->bench) - m->empty_bytes) / n;
+}
+
+static double cpu_of_each(const Measuring *m, int n)
+{
+        return (bench_broker_cpu_usec(&m->bench) - m->cpu_usec) / n;
+}
+
 static void row(const char *format, const Kind *kind, double value, const char *unit)
 {
         char what[128];
@@ -165,72 +203,51 @@ static void row(const char *format, const Kind *kind, double value, const char *
 static void measure_kind(const Kind *kind, int n)
 {
         time_t due = (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC;
-        bgt_watch *watch = NULL;
-        double empty, taken, begin, cpu;
-        int n_ended = 0;
-        Bench bench;
-        bgt *b;
+        double taken, begin;
+        Measuring m;
 
-        start(&bench);
-        b = bench_open(&bench, BGT_NO_THREADS);
-        if (bgt_watch_new(b, bench.package, NULL, on_event, &n_ended, &watch) < 0)
-                bench_die_of("watch");
-        empty = bench_anonymous_bytes(&bench);
-        cpu = bench_broker_cpu_usec(&bench);
-        begin = bench_now_usec();
-        taken = register_all(&bench, b, kind, due, n);
+        measuring_init(&m);
+        taken = register_all(&m.bench, m.b, kind, due, n);
         row("%s: tasks", kind, n, "");
         row("%s: registered, in batches", kind, n / taken * 1e6, "/s");
-        row("%s: processor time of the broker for each", kind, (bench_broker_cpu_usec(&bench) - cpu) / n, "us");
-        row("%s: anonymous memory of each", kind, (bench_anonymous_bytes(&bench) - empty) / n, "B");
+        row("%s: processor time of the broker for each", kind, cpu_of_each(&m, n), "us");
+        row("%s: anonymous memory of each", kind, bytes_of_each(&m, n), "B");
         if (kind->fire) {
                 begin = bench_now_usec();
-                kind->fire(&bench, b, n);
+                kind->fire(&m.bench, m.b, n);
         } else if (kind->trigger == calendar_trigger) {
                 if (bench_real_usec() > (double)due * 1e6)
                         bench_die("calendar", "registering took too long: some were due before others were there");
                 bench_sleep_until(due);
                 begin = bench_now_usec();
         } else {
-                begin += AHEAD_SEC * 1e6;
+                begin = m.begin_usec + AHEAD_SEC * 1e6;
         }
-        bench_dispatch_until(b, &n_ended, n);
+        bench_dispatch_until(m.b, &m.n_ended, n);
         row("%s: run, from the first due to the last completed", kind, n / (bench_now_usec() - begin) * 1e6, "/s");
-        row("%s: processor time of the broker for each, both", kind, (bench_broker_cpu_usec(&bench) - cpu) / n, "us");
-        bgt_watch_free(watch);
-        bgt_close(b);
-        bench_stop(&bench);
+        row("%s: processor time of the broker for each, both", kind, cpu_of_each(&m, n), "us");
+        measuring_done(&m);
 }
 
 /* The calendar is registered last, so that nothing of it is due before it is there. */
 static void measure_all(const Kind *const kinds[static 3], int n)
 {
-        int counts[] = { 10 * n, n, n }, n_ended = 0;
-        double empty, begin, taken = 0, cpu;
-        bgt_watch *watch = NULL;
-        Bench bench;
-        bgt *b;
+        int counts[] = { 10 * n, n, n };
+        double taken = 0;
+        Measuring m;
 
-        start(&bench);
-        b = bench_open(&bench, BGT_NO_THREADS);
-        if (bgt_watch_new(b, bench.package, NULL, on_event, &n_ended, &watch) < 0)
-                bench_die_of("watch");
-        empty = bench_anonymous_bytes(&bench);
-        cpu = bench_broker_cpu_usec(&bench);
-        begin = bench_now_usec();
+        measuring_init(&m);
         for (int i = 0; i < 3; i++)
-                taken += register_all(&bench, b, kinds[i], (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC, counts[i]);
+                taken += register_all(&m.bench, m.b, kinds[i], (time_t)(bench_real_usec() / 1e6) + AHEAD_SEC,
+                                      counts[i]);
         bench_row("all: tasks", 12 * n, 0, "", "");
         bench_row("all: registered, in batches", 12 * n / taken * 1e6, 0, "/s", "");
-        bench_row("all: anonymous memory of each", (bench_anonymous_bytes(&bench) - empty) / (12 * n), 0, "B", "");
-        touch_all(&bench, b, n);
-        bench_dispatch_until(b, &n_ended, 12 * n);
-        bench_row("all: registered and run", 12 * n / (bench_now_usec() - begin) * 1e6, 0, "/s", "");
-        bench_row("all: processor time of the broker for each", (bench_broker_cpu_usec(&bench) - cpu) / (12 * n), 0,
-                  "us", "");
-        bgt_watch_free(watch);
-        bgt_close(b);
-        bench_stop(&bench);
+        bench_row("all: anonymous memory of each", bytes_of_each(&m, 12 * n), 0, "B", "");
+        touch_all(&m.bench, m.b, n);
+        bench_dispatch_until(m.b, &m.n_ended, 12 * n);
+        bench_row("all: registered and run", 12 * n / (bench_now_usec() - m.begin_usec) * 1e6, 0, "/s", "");
+        bench_row("all: processor time of the broker for each", cpu_of_each(&m, 12 * n), 0, "us", "");
+        measuring_done(&m);
 }
 
 static void add(bgt *b, bgt_trigger *trigger, int condition)

@@ -322,25 +322,13 @@ static void *storm_main(void *userdata)
         return NULL;
 }
 
-static void on_event(int event, const bgt_record *record, void *userdata)
-{
-        if (event == BGT_EVENT_DISCONNECTED)
-                bench_die("the watching connection was lost", NULL);
-        if (event == BGT_EVENT_COMPLETED)
-                ++*(int *)userdata;
-}
-
-static void measure_requests(bgt *b, const char *task, int *n_ended, int n, Samples *samples)
+static void measure_requests(BenchTask *task, int n, Samples *samples)
 {
         Shared *shared = shared_map();
-        char id[BGT_ID_SIZE];
 
         for (int i = 0; i < n; i++) {
-                double begin = bench_now_usec();
+                double begin = bench_task_run(task);
 
-                if (bgt_task_run(b, task, false, id) < 0)
-                        bench_die_of("run");
-                bench_dispatch_until(b, n_ended, *n_ended + 1);
                 samples_add(samples, shared->first_line_usec - begin);
                 bench_rest();
         }
@@ -362,14 +350,10 @@ static void print(const Storm *storm, double usec, Samples *quiet, Samples *stor
 static void measure(const Kind *kind, int n)
 {
         Samples quiet = { 0 }, stormy = { 0 };
-        bgt_registration *task = NULL;
-        bgt_trigger *trigger = bgt_trigger_application();
         Bench bench = { 0 };
         Storm storm = { .kind = kind, .bench = &bench, .fd = -1 };
-        bgt_builder *builder;
-        bgt_watch *events = NULL;
-        int n_ended = 0;
         char path[128];
+        BenchTask task;
         double begin;
         bgt *b;
 
@@ -388,29 +372,20 @@ static void measure(const Kind *kind, int n)
         shared_map()->cpu = -1;
         b = bench_open(&bench, BGT_NO_THREADS);
         kind->prepare(&storm, b);
-        builder = bgt_builder_new(b, "requested");
-        bgt_builder_set_trigger(builder, trigger);
-        bgt_builder_set_entry_point_clsid(builder, BENCH_CLSID_WARM);
-        if (bgt_builder_register(builder, BGT_IF_EXISTS_FAIL, &task) < 0 ||
-            bgt_watch_new(b, NULL, bgt_registration_id(task), on_event, &n_ended, &events) < 0)
-                bench_die_of("register");
-        bgt_trigger_unref(trigger);
-        bgt_builder_unref(builder);
-
-        measure_requests(b, bgt_registration_id(task), &n_ended, n, &quiet);
+        bench_task_init(&task, &bench, "requested", BENCH_CLSID_WARM);
+        measure_requests(&task, n, &quiet);
         if (kind->await)
                 kind->await(&storm);
         if (pthread_create(&storm.thread, NULL, storm_main, &storm) != 0)
                 bench_die("pthread_create", NULL);
         begin = bench_now_usec();
-        measure_requests(b, bgt_registration_id(task), &n_ended, n, &stormy);
+        measure_requests(&task, n, &stormy);
         atomic_store(&storm.over, true);
         pthread_join(storm.thread, NULL);
         print(&storm, bench_now_usec() - begin, &quiet, &stormy);
         samples_free(&quiet);
         samples_free(&stormy);
-        bgt_watch_free(events);
-        bgt_registration_unref(task);
+        bench_task_done(&task);
         bgt_close(storm.b);
         bgt_close(b);
         if (storm.fd >= 0)

@@ -139,67 +139,13 @@ static void install(Bench *bench, char program[static 128])
         bgt_close(b);
 }
 
-typedef struct Task {
-        bgt *b;
-        bgt_registration *registration;
-        bgt_watch *watch;
-        double ended_usec; /* 0: not yet */
-} Task;
-
-static void on_event(int event, const bgt_record *record, void *userdata)
-{
-        Task *task = userdata;
-
-        if (event != BGT_EVENT_COMPLETED)
-                return;
-        if (strcmp(bgt_record_string(record, "outcome"), "completed") != 0)
-                bench_die("a run ended", bgt_record_string(record, "text"));
-        if (bgt_record_uint(record, "progress", 0) != 1)
-                bench_die("a run ended", "without having begun");
-        task->ended_usec = bench_now_usec();
-}
-
-static void task_init(Task *task, const Bench *bench, const char *name, const char *clsid)
-{
-        bgt_trigger *trigger = bgt_trigger_application();
-        bgt_builder *builder;
-
-        *task = (Task){ .b = bench_open(bench, BGT_NO_THREADS) };
-        builder = bgt_builder_new(task->b, name);
-        bgt_builder_set_trigger(builder, trigger);
-        bgt_builder_set_entry_point_clsid(builder, clsid);
-        if (bgt_builder_register(builder, BGT_IF_EXISTS_KEEP, &task->registration) < 0 ||
-            bgt_watch_new(task->b, NULL, bgt_registration_id(task->registration), on_event, task, &task->watch) < 0)
-                bench_die_of("register");
-        bgt_trigger_unref(trigger);
-        bgt_builder_unref(builder);
-}
-
-static void task_done(Task *task)
-{
-        bgt_watch_free(task->watch);
-        bgt_registration_unref(task->registration);
-        bgt_close(task->b);
-}
-
 /* From the request until it is known that it has completed. */
-static void task_run(Task *task, Samples *taken)
+static void measure_run(BenchTask *task, Samples *taken)
 {
-        double start = bench_now_usec();
+        double start = bench_task_run(task);
 
-        task->ended_usec = 0;
-        if (bgt_task_run(task->b, bgt_registration_id(task->registration), false, NULL) < 0)
-                bench_die_of("run");
-        while (task->ended_usec == 0) {
-                int fd = bgt_get_fd(task->b);
-                fd_set set;
-
-                FD_ZERO(&set);
-                FD_SET(fd, &set);
-                select(fd + 1, &set, NULL, NULL, NULL);
-                if (bgt_dispatch(task->b) < 0)
-                        bench_die_of("dispatch");
-        }
+        if (task->progress != 1)
+                bench_die("a run ended", "without having begun");
         samples_add(taken, task->ended_usec - start);
 }
 
@@ -213,11 +159,11 @@ static void wait_until_gone(void)
 static void measure_cold(const Bench *bench, const char *program, int n)
 {
         Samples floor = { 0 }, taken = { 0 }, of_wine = { 0 };
-        Task task;
+        BenchTask task;
 
-        task_init(&task, bench, "complete", CLSID_COLD);
+        bench_task_init(&task, bench, "complete", CLSID_COLD);
         /* The first brings the prefix up. */
-        task_run(&task, &taken);
+        measure_run(&task, &taken);
         taken.n = 0;
         for (int i = 0; i < n; i++) {
                 double start = bench_now_usec();
@@ -225,7 +171,7 @@ static void measure_cold(const Bench *bench, const char *program, int n)
                 (void)run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)"exit", NULL }, 1);
                 samples_add(&floor, bench_now_usec() - start);
                 wait_until_gone();
-                task_run(&task, &taken);
+                measure_run(&task, &taken);
                 wait_until_gone();
                 if (i % 5 == 0)
                         samples_add(&of_wine, strtod(run_wine(program, "create", CLSID_OF_WINE, 1), NULL));
@@ -233,7 +179,7 @@ static void measure_cold(const Bench *bench, const char *program, int n)
         bench_floor_of("floor: a program that exits, the prefix up", &floor);
         bench_row_of("cold: request to completed", &taken, &floor, "50 ms");
         bench_row_of("Wine's own CoCreateInstance, cold", &of_wine, &floor, "");
-        task_done(&task);
+        bench_task_done(&task);
         samples_free(&floor);
         samples_free(&taken);
         samples_free(&of_wine);
@@ -244,11 +190,11 @@ static void measure_warm(const Bench *bench, const char *program, int n)
         Samples taken = { 0 }, of_wine = { 0 };
         const char *line;
         char *next;
-        Task task;
+        BenchTask task;
 
-        task_init(&task, bench, "warm", CLSID_WARM);
+        bench_task_init(&task, bench, "warm", CLSID_WARM);
         for (int i = 0; i < n + n / 10 + 1; i++) {
-                task_run(&task, &taken);
+                measure_run(&task, &taken);
                 /* The first run starts the server. */
                 if (i == n / 10)
                         taken.n = 0;
@@ -261,7 +207,7 @@ static void measure_warm(const Bench *bench, const char *program, int n)
         }
         bench_floor_of("floor: Wine's own CoCreateInstance, warm", &of_wine);
         bench_row_of("warm: request to completed", &taken, &of_wine, "");
-        task_done(&task);
+        bench_task_done(&task);
         samples_free(&taken);
         samples_free(&of_wine);
 }

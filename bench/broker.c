@@ -303,6 +303,57 @@ void bench_dispatch_until(bgt *b, const int *n_ended, int n)
         }
 }
 
+static void on_task_event(int event, const bgt_record *record, void *userdata)
+{
+        BenchTask *task = userdata;
+
+        if (event == BGT_EVENT_DISCONNECTED)
+                bench_die("the watching connection was lost", NULL);
+        if (event != BGT_EVENT_COMPLETED)
+                return;
+        if (strcmp(bgt_record_string(record, "outcome"), "completed") != 0)
+                bench_die("a run ended", bgt_record_string(record, "text"));
+        task->accepted_real_usec = (double)bgt_record_uint(record, "accepted", 0);
+        task->ended_usec = bench_now_usec();
+        task->progress = bgt_record_uint(record, "progress", 0);
+        task->n_ended++;
+}
+
+void bench_task_init(BenchTask *task, const Bench *bench, const char *name, const char *clsid)
+{
+        bgt_trigger *trigger = bgt_trigger_application();
+        bgt_builder *builder;
+
+        *task = (BenchTask){ .b = bench_open(bench, BGT_NO_THREADS) };
+        builder = bgt_builder_new(task->b, name);
+        bgt_builder_set_trigger(builder, trigger);
+        bgt_builder_set_entry_point_clsid(builder, clsid);
+        if (bgt_builder_register(builder, BGT_IF_EXISTS_KEEP, &task->registration) < 0 ||
+            bgt_watch_new(task->b, NULL, bgt_registration_id(task->registration), on_task_event, task,
+                          &task->watch) < 0)
+                bench_die_of("register");
+        bgt_trigger_unref(trigger);
+        bgt_builder_unref(builder);
+}
+
+void bench_task_done(BenchTask *task)
+{
+        bgt_watch_free(task->watch);
+        bgt_registration_unref(task->registration);
+        bgt_close(task->b);
+}
+
+double bench_task_run(BenchTask *task)
+{
+        double start = bench_now_usec();
+        int n = task->n_ended;
+
+        if (bgt_task_run(task->b, bgt_registration_id(task->registration), false, NULL) < 0)
+                bench_die_of("run");
+        bench_dispatch_until(task->b, &task->n_ended, n + 1);
+        return start;
+}
+
 double bench_broker_cpu_usec(const Bench *bench)
 {
         struct timespec now = { 0 };

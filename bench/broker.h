@@ -33,6 +33,20 @@ void bench_stop(Bench *bench);
 /* Ends the program with the last error of the library. */
 noreturn void bench_die_of(const char *what);
 bgt *bench_open(const Bench *bench, int flags);
+/* A task that its benchmark runs, on a connection of its own without threads. It ends the program if a run fails. */
+typedef struct BenchTask {
+        bgt *b;
+        bgt_registration *registration;
+        bgt_watch *watch;
+        int n_ended;
+        double accepted_real_usec, ended_usec; /* of the last one */
+        uint64_t progress;
+} BenchTask;
+
+void bench_task_init(BenchTask *task, const Bench *bench, const char *name, const char *clsid);
+void bench_task_done(BenchTask *task);
+/* Runs it, waits until it is known that it has completed, and returns when it was requested. */
+double bench_task_run(BenchTask *task);
 /* Until so many have ended, which what watches counts. */
 void bench_dispatch_until(bgt *b, const int *n_ended, int n);
 /* Opens the file of that number in a folder for writing; makes it if it is not there. */
