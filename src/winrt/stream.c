@@ -25,6 +25,12 @@ static void stream_done(Object *object)
         object_unref(&((Stream *)object)->socket->object);
 }
 
+/* After a call that has failed: until it may be tried again. */
+static HRESULT wait_for(Socket *socket, const SocketIo *io, short events)
+{
+        return errno == EAGAIN || errno == EINTR ? socket_wait(socket, io, events) : socket_hresult(errno);
+}
+
 /* What has come, n at most: *ret_n is less where the peer has ended, or once there is some if that is enough. */
 static HRESULT receive(Socket *socket, const SocketIo *io, UINT8 *bytes, UINT32 n, bool some, UINT32 *ret_n)
 {
@@ -38,15 +44,13 @@ static HRESULT receive(Socket *socket, const SocketIo *io, UINT8 *bytes, UINT32 
                         break;
                 if (r > 0)
                         *ret_n += (UINT32)r;
-                else if (errno == EAGAIN || errno == EINTR)
-                        hr = socket_wait(socket, io, POLLIN);
                 else
-                        hr = socket_hresult(errno);
+                        hr = wait_for(socket, io, POLLIN);
         }
         return hr;
 }
 
-static HRESULT send_all(Socket *socket, const SocketIo *io, const UINT8 *bytes, UINT32 n, UINT32 *ret_n)
+static HRESULT send_all(Socket *socket, const SocketIo *io, UINT8 *bytes, UINT32 n, bool some, UINT32 *ret_n)
 {
         HRESULT hr = S_OK;
 
@@ -56,11 +60,21 @@ static HRESULT send_all(Socket *socket, const SocketIo *io, const UINT8 *bytes, 
 
                 if (r >= 0)
                         *ret_n += (UINT32)r;
-                else if (errno == EAGAIN || errno == EINTR)
-                        hr = socket_wait(socket, io, POLLOUT);
                 else
-                        hr = socket_hresult(errno);
+                        hr = wait_for(socket, io, POLLOUT);
         }
+        return hr;
+}
+
+/* One of the two, as an operation of the socket. */
+static HRESULT transfer(void *self, typeof(receive) *how, UINT8 *bytes, UINT32 n, bool some, UINT32 *ret_n)
+{
+        SocketIo io;
+        HRESULT hr = socket_begin_io(socket_of(self), &io);
+
+        if (SUCCEEDED(hr))
+                hr = how(socket_of(self), &io, bytes, n, some, ret_n);
+        socket_end_io(socket_of(self), &io);
         return hr;
 }
 
@@ -69,7 +83,6 @@ static STDMETHODIMP read_async(IInputStream *self, IBuffer *buffer, UINT32 count
 {
         UINT32 capacity = 0, length = 0, n = 0;
         UINT8 *bytes = NULL;
-        SocketIo io;
         HRESULT hr;
 
         if (!ret_operation)
@@ -80,10 +93,7 @@ static STDMETHODIMP read_async(IInputStream *self, IBuffer *buffer, UINT32 count
                 hr = E_INVALIDARG;
         if (FAILED(hr))
                 return hr;
-        hr = socket_begin_io(socket_of(self), &io);
-        if (SUCCEEDED(hr))
-                hr = receive(socket_of(self), &io, bytes, count, options & InputStreamOptions_Partial, &n);
-        socket_end_io(socket_of(self), &io);
+        hr = transfer(self, receive, bytes, count, options & InputStreamOptions_Partial, &n);
         if (SUCCEEDED(hr))
                 hr = IBuffer_put_Length(buffer, n);
         if (SUCCEEDED(hr))
@@ -96,7 +106,6 @@ static STDMETHODIMP write_async(IOutputStream *self, IBuffer *buffer,
 {
         UINT32 capacity = 0, length = 0, n = 0;
         UINT8 *bytes = NULL;
-        SocketIo io;
         HRESULT hr;
 
         if (!ret_operation)
@@ -105,10 +114,7 @@ static STDMETHODIMP write_async(IOutputStream *self, IBuffer *buffer,
         hr = buffer_bytes(buffer, &bytes, &capacity, &length);
         if (FAILED(hr))
                 return hr;
-        hr = socket_begin_io(socket_of(self), &io);
-        if (SUCCEEDED(hr))
-                hr = send_all(socket_of(self), &io, bytes, length, &n);
-        socket_end_io(socket_of(self), &io);
+        hr = transfer(self, send_all, bytes, length, false, &n);
         return async_new(ASYNC_WRITE, hr, (int)n, ret_operation);
 }
 
