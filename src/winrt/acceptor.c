@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * ConnectionReceived of a listener: a thread that accepts as long as there is a handler. It keeps no reference to the
- * listener, which stops it and waits for it before it goes; where a handler on that very thread gives the last
- * reference back, the thread finds itself stopped and looks at the listener no more.
+ * ConnectionReceived of a listener, MessageReceived of a socket for datagrams: a thread that accepts, or receives, as
+ * long as there is a handler. It keeps no reference to the socket (the listener in what follows), which stops it and
+ * waits for it before it goes; where a handler on that very thread gives the last reference back, the thread finds
+ * itself stopped and looks at the listener no more.
  */
 
 #include <fcntl.h>
@@ -22,6 +23,7 @@ struct Acceptor {
         int fd;           /* the socket, as a descriptor of its own */
         int stop;         /* an eventfd */
         int over;         /* an eventfd, once the thread looks at the listener no more */
+        bool is_datagram;
 };
 
 typedef struct Received {
@@ -67,6 +69,7 @@ static void acceptor_unref(Acceptor *acceptor)
         free(acceptor);
 }
 
+/* Handlers of both events look like this one to us. */
 typedef struct Telling {
         IStreamSocketListener *sender;
         IStreamSocketListenerConnectionReceivedEventArgs *args;
@@ -80,10 +83,17 @@ static HRESULT call_received(IUnknown *handler, void *userdata)
                                                       telling->args);
 }
 
-/* Takes the descriptor. The listener is there, and is kept by the caller. */
+/* The listener is there, and is kept by the caller. */
+static void raise(Socket *listener, Object *args)
+{
+        Telling telling = { object_face(&listener->object, 0), object_face(args, 0) };
+
+        (void)events_raise(&listener->received, 0, call_received, &telling);
+}
+
+/* Takes the descriptor. */
 static void tell(Socket *listener, int fd)
 {
-        Telling telling = { .sender = object_face(&listener->object, 0) };
         Received *received;
         IStreamSocket *socket;
 
@@ -95,9 +105,23 @@ static void tell(Socket *listener, int fd)
                 return;
         }
         received->socket = socket;
-        telling.args = object_face(&received->object, 0);
-        (void)events_raise(&listener->received, 0, call_received, &telling);
+        raise(listener, &received->object);
         object_unref(&received->object);
+}
+
+static void accept_one(Socket *listener, const Acceptor *acceptor)
+{
+        Object *message = acceptor->is_datagram ? endpoint_receive(acceptor->fd) : NULL;
+        int fd;
+
+        if (message)
+                raise(listener, message);
+        object_unref(message);
+        if (acceptor->is_datagram)
+                return;
+        fd = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+                tell(listener, fd);
 }
 
 /* Where nobody hears the thread ends, and the next handler starts another one. */
@@ -124,14 +148,11 @@ static void *accept_all(void *of)
                 struct pollfd fds[] = { { .fd = acceptor->fd, .events = POLLIN },
                                         { .fd = acceptor->stop, .events = POLLIN } };
                 Socket *listener = acceptor->listener;
-                int fd;
 
                 (void)poll(fds, ELEMENTSOF(fds), -1);
                 if (atomic_load(&acceptor->is_stopped) || !is_heard(acceptor) || !object_try_ref(&listener->object))
                         break;
-                fd = accept4(acceptor->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (fd >= 0)
-                        tell(listener, fd);
+                accept_one(listener, acceptor);
                 object_unref(&listener->object);
         }
         atomic_store(&acceptor->is_over, true);
@@ -150,6 +171,7 @@ static HRESULT start(Socket *listener)
         atomic_init(&acceptor->n_ref, 2);
         acceptor->listener = listener;
         acceptor->fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 3);
+        acceptor->is_datagram = socket_kind(listener->fd) == SocketActivityKind_DatagramSocket;
         acceptor->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         acceptor->over = eventfd(0, EFD_CLOEXEC);
         if (acceptor->fd < 0 || acceptor->stop < 0 || acceptor->over < 0 ||

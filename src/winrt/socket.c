@@ -394,12 +394,11 @@ static STDMETHODIMP get_listener_information(IStreamSocketListener *self, IStrea
                 E_POINTER;
 }
 
-/* Who has come before is accepted when the first handler is added. */
-static STDMETHODIMP add_received(IStreamSocketListener *self, IConnectionReceivedEventHandler *handler,
-                                 EventRegistrationToken *ret_token)
+/* Who, or what, has come before is taken when the first handler is added. */
+static STDMETHODIMP add_received(void *self, IUnknown *handler, EventRegistrationToken *ret_token)
 {
         Socket *socket = socket_of(self);
-        HRESULT hr = events_add(&socket->received, (IUnknown *)handler, ret_token);
+        HRESULT hr = events_add(&socket->received, handler, ret_token);
 
         if (FAILED(hr))
                 return hr;
@@ -409,7 +408,7 @@ static STDMETHODIMP add_received(IStreamSocketListener *self, IConnectionReceive
         return hr;
 }
 
-static STDMETHODIMP remove_received(IStreamSocketListener *self, EventRegistrationToken token)
+static STDMETHODIMP remove_received(void *self, EventRegistrationToken token)
 {
         (void)events_remove(&socket_of(self)->received, token);
         return S_OK;
@@ -440,7 +439,7 @@ static const IDatagramSocketVtbl datagram_vtable = {
         .ConnectWithEndpointPairAsync = NOT_IMPLEMENTED, .BindServiceNameAsync = (void *)bind_service,
         .BindEndpointAsync = (void *)bind_endpoint, .JoinMulticastGroup = NOT_IMPLEMENTED,
         .GetOutputStreamAsync = NOT_IMPLEMENTED, .GetOutputStreamWithEndpointPairAsync = NOT_IMPLEMENTED,
-        .add_MessageReceived = NOT_IMPLEMENTED, .remove_MessageReceived = NOT_IMPLEMENTED,
+        .add_MessageReceived = (void *)add_received, .remove_MessageReceived = (void *)remove_received,
 };
 static const IDatagramSocket3Vtbl datagram3_vtable = {
         INSPECTABLE_SLOTS, TRANSFER_SLOTS, .TransferOwnershipWithContextAndKeepAliveTime = (void *)transfer_for,
@@ -448,7 +447,7 @@ static const IDatagramSocket3Vtbl datagram3_vtable = {
 static const IStreamSocketListenerVtbl listener_vtable = {
         INSPECTABLE_SLOTS, .get_Control = NOT_IMPLEMENTED, .get_Information = get_listener_information,
         .BindServiceNameAsync = (void *)bind_service, .BindEndpointAsync = (void *)bind_endpoint,
-        .add_ConnectionReceived = add_received, .remove_ConnectionReceived = remove_received,
+        .add_ConnectionReceived = (void *)add_received, .remove_ConnectionReceived = (void *)remove_received,
 };
 static const IStreamSocketListener3Vtbl listener3_vtable = { INSPECTABLE_SLOTS, TRANSFER_SLOTS };
 

@@ -17,7 +17,7 @@ typedef struct Socket {
         unsigned n_io;       /* so many operations are under way, with descriptors of their own */
         unsigned n_canceled; /* those that began before it was as much are to end */
         int wake;            /* an eventfd that says so; -1: none is under way */
-        Events received;     /* of a listener: ConnectionReceived */
+        Events received;     /* of a listener: ConnectionReceived; of datagrams: MessageReceived */
         Acceptor *acceptor;  /* the thread that raises it; NULL: there is none */
 } Socket;
 
@@ -48,7 +48,10 @@ HRESULT stream_new_output(Socket *socket, IOutputStream **ret);
 /* Its addresses, as one of the interfaces that the three classes have for that. */
 HRESULT endpoint_new(Socket *socket, SocketActivityKind kind, void *ret);
 
-/* Accepts, if there is a handler and a descriptor, and nobody does yet. E_OUTOFMEMORY. */
+/* The arguments of MessageReceived, for the next datagram; NULL: there is none, or it is lost for want of memory. */
+Object *endpoint_receive(int fd);
+
+/* Accepts, or receives, if there is a handler and a descriptor, and nobody does yet. E_OUTOFMEMORY. */
 HRESULT acceptor_start(Socket *listener);
 /* Returns when no handler is called any more, unless one of them has called this. */
 void acceptor_stop(Socket *listener);

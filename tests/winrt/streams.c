@@ -412,6 +412,105 @@ static void a_peer_that_is_gone_fails_the_operation(void)
         IStreamSocket_Release(pair.other);
 }
 
+/* What the last datagram has said. */
+static Gate told;
+static IDatagramSocketMessageReceivedEventArgs *message;
+
+static STDMETHODIMP on_message(IMessageReceivedEventHandler *self, IDatagramSocket *sender,
+                               IDatagramSocketMessageReceivedEventArgs *args)
+{
+        IDatagramSocketMessageReceivedEventArgs_AddRef(args);
+        message = args;
+        gate_raise(&told);
+        return S_OK;
+}
+
+static const IMessageReceivedEventHandlerVtbl message_vtable = { FIXED_SLOTS, .Invoke = on_message };
+static IMessageReceivedEventHandler message_handler = { &message_vtable };
+
+static HSTRING local_port_of(IDatagramSocket *socket)
+{
+        IDatagramSocketInformation *information = NULL;
+        HSTRING port = NULL;
+
+        CHECK_OK(IDatagramSocket_get_Information(socket, &information));
+        CHECK_OK(IDatagramSocketInformation_get_LocalPort(information, &port));
+        IDatagramSocketInformation_Release(information);
+        return port;
+}
+
+static void send_datagram(IDatagramSocket *socket, HSTRING text)
+{
+        IDataWriterFactory *factory = factory_of(STRING(STREAMS "DataWriter"), &IID_IDataWriterFactory);
+        IOutputStream *stream = NULL;
+        IDataWriter *writer = NULL;
+
+        CHECK_OK(IDatagramSocket_get_OutputStream(socket, &stream));
+        CHECK_OK(IDataWriterFactory_CreateDataWriter(factory, stream, &writer));
+        write_text(writer, text);
+        CHECK(store(writer) > 0);
+        IDataWriter_Release(writer);
+        IOutputStream_Release(stream);
+}
+
+static void check_message(HSTRING from, const char *text)
+{
+        IDataReader *reader = NULL;
+        HSTRING port = NULL;
+        INT32 order = 9;
+
+        CHECK_OK(IDatagramSocketMessageReceivedEventArgs_get_RemotePort(message, &port));
+        CHECK_OK(WindowsCompareStringOrdinal(port, from, &order));
+        CHECK(order == 0);
+        CHECK_OK(WindowsDeleteString(port));
+        CHECK_OK(IDatagramSocketMessageReceivedEventArgs_GetDataReader(message, &reader));
+        check_text(reader, left_of(reader), text);
+        CHECK(IDataReader_Release(reader) == 0);
+        IDatagramSocketMessageReceivedEventArgs_Release(message);
+}
+
+static void datagrams_are_told(void)
+{
+        static const IID *const iids[] = { &IID_IDatagramSocketMessageReceivedEventArgs };
+        const Gate fresh = GATE;
+        IDatagramSocket *socket = activate_as(STRING(SOCKETS "DatagramSocket"), &IID_IDatagramSocket);
+        IDatagramSocket *peer = activate_as(STRING(SOCKETS "DatagramSocket"), &IID_IDatagramSocket);
+        IHostName *host = new_host(STRING("127.0.0.1")), *address = NULL;
+        EventRegistrationToken token = { 0 };
+        IAsyncAction *action = NULL;
+        HSTRING port, from;
+        boolean is_equal = 0;
+
+        told = fresh;
+        CHECK_OK(IDatagramSocket_add_MessageReceived(socket, &message_handler, &token));
+        CHECK_OK(IDatagramSocket_BindEndpointAsync(socket, host, NULL, &action));
+        CHECK_OK(result_of(action));
+        port = local_port_of(socket);
+        CHECK_OK(IDatagramSocket_ConnectAsync(peer, host, port, &action));
+        CHECK_OK(result_of(action));
+        from = local_port_of(peer);
+        send_datagram(peer, STRING("first"));
+        CHECK(gate_wait(&told, 1));
+        check_interfaces(message, iids, 1);
+        check_class_name(message, u"" SOCKETS "DatagramSocketMessageReceivedEventArgs");
+        CHECK_OK(IDatagramSocketMessageReceivedEventArgs_get_RemoteAddress(message, &address));
+        CHECK(address);
+        CHECK_OK(IHostName_IsEqual(address, host, &is_equal));
+        CHECK(is_equal);
+        IHostName_Release(address);
+        check_message(from, "first");
+        send_datagram(peer, STRING("second"));
+        CHECK(gate_wait(&told, 2));
+        check_message(from, "second");
+        CHECK_OK(IDatagramSocket_remove_MessageReceived(socket, token));
+        CHECK_OK(close_face(socket));
+        CHECK_OK(WindowsDeleteString(port));
+        CHECK_OK(WindowsDeleteString(from));
+        IHostName_Release(host);
+        IDatagramSocket_Release(socket);
+        IDatagramSocket_Release(peer);
+}
+
 static void readers_and_writers_are_exact(void)
 {
         static const IID *const reader_iids[] = { &IID_IDataReader, &IID_IClosable };
@@ -457,6 +556,7 @@ const Row stream_rows[] = {
         { "InputStreamOptions.Partial", "a partial load takes what is there, and an end is none",
           a_partial_load_takes_what_is_there },
         { "DataReader.DetachStream", "a stream that is detached stays open", a_stream_that_is_detached_stays_open },
+        { "DatagramSocket.MessageReceived", "datagrams are told, with whom they come from", datagrams_are_told },
         { "DataReader.LoadAsync", "a socket that is closed fails the operation",
           a_peer_that_is_gone_fails_the_operation },
         { NULL },
