@@ -11,6 +11,7 @@
 #include "base/socket-address.h"
 #include "base/support.h"
 #include "bus/settings.h"
+#include "dbus/writer-watch.h"
 
 #define TOAST_PATTERN_MAX 200
 
@@ -403,35 +404,6 @@ void registration_done(BusRegistrationMemory *memory)
                 buffer_done(&memory->texts[i]);
 }
 
-static void put_watched_files(Writer *w, const char *text)
-{
-        _cleanup_(freep) char *copy = strdup(text);
-        FileWatch watch;
-
-        /* What was stored by us is whole, unless the disk says otherwise. */
-        if (!copy || file_watch_parse(copy, &watch) < 0)
-                return;
-        writer_put_option_strings(w, "paths", watch.paths, watch.n_paths);
-        writer_put_option_bool(w, "recursive", watch.recursive);
-        writer_put_option_uint64(w, "delay", watch.delay_usec);
-        writer_put_option_uint64(w, "maximum-delay", watch.max_delay_usec);
-}
-
-static void put_watched_devices(Writer *w, const Trigger *t)
-{
-        _cleanup_(freep) char *copy = strdup(t->text);
-        DeviceWatch watch;
-
-        if (!copy || device_watch_parse(copy, &watch) < 0)
-                return;
-        if (watch.device)
-                writer_put_option_string(w, "device", watch.device);
-        else
-                writer_put_option_strings(w, "match", watch.matches, watch.n_matches);
-        if (watch.changes)
-                writer_put_option_bool(w, "changes", true);
-}
-
 void registration_put_trigger(Writer *w, const Trigger *t)
 {
         const char *kind = term_name(TERM_TRIGGER, t->kind);
@@ -453,9 +425,9 @@ void registration_put_trigger(Writer *w, const Trigger *t)
         } else if (t->kind == TRIGGER_CALENDAR) {
                 writer_put_option_string(w, "expression", t->text);
         } else if (trigger_is_files(t->kind)) {
-                put_watched_files(w, t->text);
+                writer_put_file_watch(w, t->text);
         } else if (t->kind == TRIGGER_DEVICE_CONNECTION_CHANGE || t->kind == TRIGGER_DEVICE_WATCHER) {
-                put_watched_devices(w, t);
+                writer_put_device_watch(w, t->text);
         } else if (t->kind == TRIGGER_SOCKET_ACTIVITY && strcmp(t->text, SOCKET_TRANSFERRED) != 0) {
                 writer_put_option_string(w, "listen", t->text);
         } else if (t->kind == TRIGGER_TOAST_ACTION) {

@@ -11,6 +11,7 @@
 #include "base/terms.h"
 #include "client/error.h"
 #include "client/registration.h"
+#include "dbus/writer-watch.h"
 
 #define MINUTES_MIN 15
 
@@ -356,35 +357,6 @@ int trigger_read(Reader *r, bgt_trigger **ret)
         return 0;
 }
 
-/* A trigger that was read from the broker has no files: it is not registered again. */
-static void write_files(const bgt_trigger *trigger, Writer *w)
-{
-        _cleanup_(freep) char *text = strdup(trigger->text ? trigger->text : "");
-        FileWatch watch;
-
-        if (!text || file_watch_parse(text, &watch) < 0)
-                return;
-        writer_put_option_strings(w, "paths", watch.paths, watch.n_paths);
-        writer_put_option_bool(w, "recursive", watch.recursive);
-        writer_put_option_uint64(w, "delay", watch.delay_usec);
-        writer_put_option_uint64(w, "maximum-delay", watch.max_delay_usec);
-}
-
-static void write_devices(const bgt_trigger *trigger, Writer *w)
-{
-        _cleanup_(freep) char *text = strdup(trigger->text ? trigger->text : "");
-        DeviceWatch watch;
-
-        if (!text || device_watch_parse(text, &watch) < 0)
-                return;
-        if (watch.device)
-                writer_put_option_string(w, "device", watch.device);
-        else
-                writer_put_option_strings(w, "match", watch.matches, watch.n_matches);
-        if (watch.changes)
-                writer_put_option_bool(w, "changes", true);
-}
-
 void trigger_write(const bgt_trigger *trigger, Writer *w)
 {
         const char *kind = term_name(TERM_TRIGGER, trigger->kind);
@@ -421,11 +393,12 @@ void trigger_write(const bgt_trigger *trigger, Writer *w)
                 break;
         case BGT_TRIGGER_STORAGE_CONTENT_CHANGED:
         case BGT_TRIGGER_STORAGE_CHANGE_TRACKER:
-                write_files(trigger, w);
+                /* One that was read from the broker has no text: it is not registered again. */
+                writer_put_file_watch(w, trigger->text ?: "");
                 break;
         case BGT_TRIGGER_DEVICE_CONNECTION_CHANGE:
         case BGT_TRIGGER_DEVICE_WATCHER:
-                write_devices(trigger, w);
+                writer_put_device_watch(w, trigger->text ?: "");
                 break;
         }
         if (!trigger_is_requested(trigger->kind))

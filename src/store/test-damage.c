@@ -77,7 +77,6 @@ static void a_damaged_row_costs_that_row_and_is_kept(void **state)
         };
 
         for (size_t i = 0; i < ELEMENTSOF(damages); i++) {
-                StoreLoader loader;
                 void *fixture;
                 Fixture *f;
                 Seen seen;
@@ -86,8 +85,7 @@ static void a_damaged_row_costs_that_row_and_is_kept(void **state)
                 f = fixture;
                 fill(f, 10);
                 execute(f->path, damages[i]);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, 9);
                 assert_false(was_seen(&seen, 2));
                 assert_int_equal(seen.n_pending, 9);
@@ -96,8 +94,7 @@ static void a_damaged_row_costs_that_row_and_is_kept(void **state)
                 assert_string_equal(f->report.set_aside, "");
                 assert_can_write(f);
                 /* Told of once; kept, with its firing. */
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, 10);
                 assert_int_equal(f->report.n_damaged, 0);
                 f->store = store_free(f->store);
@@ -110,14 +107,12 @@ static void a_damaged_row_costs_that_row_and_is_kept(void **state)
 static void damaged_rows_of_every_table_are_left_out(void **state)
 {
         Fixture *f = *state;
-        StoreLoader loader;
         Seen seen;
 
         fill(f, 10);
         execute(f->path, "UPDATE pending SET attempts = 1 WHERE key IN (2, 5); UPDATE level SET level = 0;"
                          "UPDATE package SET folder = '/tmp'");
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 10);
         assert_int_equal(seen.n_pending, 8);
         assert_int_equal(seen.n_levels, 0);
@@ -131,7 +126,6 @@ static void damaged_rows_of_every_table_are_left_out(void **state)
 static void a_flipped_byte_in_the_file_costs_one_row(void **state)
 {
         Fixture *f = *state;
-        StoreLoader loader;
         char *file, *at;
         Seen seen;
         FILE *io;
@@ -150,8 +144,7 @@ static void a_flipped_byte_in_the_file_costs_one_row(void **state)
         fputc('X', io);
         fclose(io);
         free(file);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 9);
         assert_int_equal(f->report.n_damaged, 1);
         assert_string_equal(f->report.set_aside, "");
@@ -253,7 +246,6 @@ static void wipe_pages(const Fixture *f, long page, size_t n)
 static void a_torn_file_is_read_around_the_damage_and_written_anew(void **state)
 {
         Fixture *f = *state;
-        StoreLoader loader;
         size_t n_seen;
         Seen seen;
         long n_pages;
@@ -261,16 +253,14 @@ static void a_torn_file_is_read_around_the_damage_and_written_anew(void **state)
         fill(f, 2000);
         n_pages = (long)number(f->path, "PRAGMA page_count");
         wipe_pages(f, n_pages / 2, 3);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_string_not_equal(f->report.set_aside, "");
         assert_non_null(strstr(f->report.sentence, "taken over"));
         n_seen = seen.n_tasks;
         assert_in_range(n_seen, 1000, 2000);
         assert_can_write(f);
         /* What was told of is what is there from then on. */
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, n_seen + 1);
         assert_string_equal(f->report.set_aside, "");
         assert_int_equal(count_files(f, "state.db.damaged-"), 1);
@@ -279,7 +269,6 @@ static void a_torn_file_is_read_around_the_damage_and_written_anew(void **state)
 static void any_page_may_be_lost(void **state)
 {
         for (long page = 0; page < 40; page += test_stride()) {
-                StoreLoader loader;
                 void *fixture;
                 size_t n_seen;
                 Fixture *f;
@@ -293,12 +282,10 @@ static void any_page_may_be_lost(void **state)
                         break;
                 }
                 wipe_pages(f, page, 1);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 n_seen = seen.n_tasks;
                 assert_can_write(f);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, n_seen + 1);
                 fixture_teardown(&fixture);
         }
@@ -309,7 +296,6 @@ static void damage_that_a_commit_meets_is_repaired_by_the_next_start(void **stat
         Fixture *f = *state;
         long page;
         Seen seen;
-        StoreLoader loader;
 
         fill(f, 500);
         page = (long)number(f->path, "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_run_1'") - 1;
@@ -319,8 +305,7 @@ static void damage_that_a_commit_meets_is_repaired_by_the_next_start(void **stat
         store_append_run(f->store, &(RunRow){ .task = test_uuid('t', 1), .number = 9999 });
         store_end(f->store);
         assert_int_equal(wait_commit(f, 5), -EUCLEAN);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 500);
         store_begin(f->store, 5);
         store_append_run(f->store, &(RunRow){ .task = test_uuid('t', 1), .number = 9999 });
@@ -333,20 +318,17 @@ static void damage_that_a_commit_meets_is_repaired_by_the_next_start(void **stat
 static void a_damaged_text_of_the_schema_is_mended_and_costs_no_row(void **state)
 {
         Fixture *f = *state;
-        StoreLoader loader;
         Seen seen;
 
         fill(f, 50);
         f->store = store_free(f->store);
         execute(f->path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET "
                 "sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER xxxMARY KEY') WHERE name IN ('task', 'pending')");
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_non_null(strstr(f->report.sentence, "schema"));
         assert_int_equal(seen.n_tasks, 50);
         assert_can_write(f);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_string_equal(f->report.sentence, "");
         assert_int_equal(seen.n_tasks, 51);
 }
@@ -377,7 +359,6 @@ static void a_lost_page_of_the_head_costs_no_row(void **state)
         size_t n = 1;
 
         for (size_t i = 0; i < n; i++) {
-                StoreLoader loader;
                 void *fixture;
                 Fixture *f;
                 Seen seen;
@@ -387,8 +368,7 @@ static void a_lost_page_of_the_head_costs_no_row(void **state)
                 fill(f, 200);
                 n = head_pages(f, pages);
                 wipe_pages(f, pages[i], 1);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, 200);
                 assert_int_equal(seen.n_pending, 200);
                 assert_int_equal(seen.n_packages, 1);
@@ -397,8 +377,7 @@ static void a_lost_page_of_the_head_costs_no_row(void **state)
                 assert_int_equal(count_files(f, "state.db.damaged-"), 1);
                 assert_int_equal(count_files(f, "state.db.copy"), 0);
                 assert_can_write(f);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, 201);
                 assert_string_equal(f->report.sentence, "");
                 fixture_teardown(&fixture);
@@ -435,7 +414,6 @@ static void the_log_of_a_database_without_its_first_page_is_not_lost(void **stat
 static void a_wrong_byte_in_the_header_costs_no_row(void **state)
 {
         for (long at = 0; at < 100; at += test_stride()) {
-                StoreLoader loader;
                 void *fixture;
                 Fixture *f;
                 FILE *io;
@@ -451,8 +429,7 @@ static void a_wrong_byte_in_the_header_costs_no_row(void **state)
                 fseek(io, at, SEEK_SET);
                 fputc(0xff, io);
                 fclose(io);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 if (seen.n_tasks != 3 || seen.n_pending != 3 || seen.n_packages != 1) {
                         print_error("byte %ld: %zu tasks, '%s'\n", at, seen.n_tasks, f->report.sentence);
                         fail();
@@ -488,7 +465,6 @@ static void a_lost_root_of_a_table_costs_nothing_and_brings_back_nothing(void **
         static const char *const tables[] = { "task", "pending", "run" };
 
         for (size_t i = 0; i < ELEMENTSOF(tables); i++) {
-                StoreLoader loader;
                 char sql[128];
                 void *fixture;
                 Fixture *f;
@@ -509,8 +485,7 @@ static void a_lost_root_of_a_table_costs_nothing_and_brings_back_nothing(void **
                 snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", tables[i]);
                 root = (long)number(f->path, sql) - 1;
                 wipe_pages(f, root, 1);
-                loader = see_all(&seen);
-                reopen_and_load(f, &loader);
+                seen = reopen_and_see(f);
                 assert_int_equal(seen.n_tasks, 1000);
                 assert_int_equal(seen.n_pending, 1000);
                 assert_false(was_seen(&seen, 1000));
@@ -525,7 +500,6 @@ static void a_lost_root_of_a_table_costs_nothing_and_brings_back_nothing(void **
 static void several_lost_pages_cost_what_was_on_them(void **state)
 {
         Fixture *f = *state;
-        StoreLoader loader;
         size_t n_seen;
         long n_pages;
         Seen seen;
@@ -534,13 +508,11 @@ static void several_lost_pages_cost_what_was_on_them(void **state)
         n_pages = (long)number(f->path, "PRAGMA page_count");
         for (long part = 1; part <= 4; part++)
                 wipe_pages(f, n_pages * part / 5, 1);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         n_seen = seen.n_tasks;
         assert_in_range(n_seen, 3000 - 4 * 60, 3000);
         assert_can_write(f);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, n_seen + 1);
         assert_string_equal(f->report.sentence, "");
 }

@@ -306,6 +306,15 @@ static inline StoreLoader see_all(Seen *seen)
                               .userdata = seen };
 }
 
+static inline Seen reopen_and_see(Fixture *f)
+{
+        Seen seen;
+        const StoreLoader loader = see_all(&seen);
+
+        reopen_and_load(f, &loader);
+        return seen;
+}
+
 static inline bool was_seen(const Seen *seen, uint32_t n)
 {
         for (size_t i = 0; i < seen->n_tasks; i++)

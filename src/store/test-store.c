@@ -265,7 +265,6 @@ static void a_deleted_task_takes_its_pending_firings_with_it(void **state)
 {
         Fixture *f = *state;
         TaskRow tasks[] = { plain_task(1), plain_task(2) };
-        StoreLoader loader;
         Seen seen;
 
         reopen_and_load(f, &(StoreLoader){ 0 });
@@ -278,8 +277,7 @@ static void a_deleted_task_takes_its_pending_firings_with_it(void **state)
         store_delete_task(f->store, tasks[0].id);
         store_end(f->store);
         assert_int_equal(wait_commit(f, 1), 0);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 1);
         assert_int_equal(seen.tasks[0], 2);
         assert_int_equal(seen.n_pending, 2);
@@ -435,7 +433,6 @@ static void puts_of_several_commits_may_alternate(void **state)
 {
         TaskRow a = plain_task(1), b = plain_task(2), c = plain_task(3);
         Fixture *f = *state;
-        StoreLoader loader;
         Seen seen;
 
         reopen_and_load(f, &(StoreLoader){ 0 });
@@ -451,8 +448,7 @@ static void puts_of_several_commits_may_alternate(void **state)
         assert_int_equal(wait_commit(f, 1), 0);
         assert_int_equal(wait_commit(f, 2), -EINVAL);
         assert_int_equal(f->n_answers, 2);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 2);
         assert_false(was_seen(&seen, 2));
 }
@@ -510,7 +506,6 @@ static void a_unit_that_fails_by_its_own_fault_fails_alone_and_entirely(void **s
 {
         TaskRow good = plain_task(1), half = plain_task(2), bad = plain_task(3), last = plain_task(4);
         Fixture *f = *state;
-        StoreLoader loader;
         Seen seen;
 
         reopen(f);
@@ -530,8 +525,7 @@ static void a_unit_that_fails_by_its_own_fault_fails_alone_and_entirely(void **s
         assert_int_equal(wait_commit(f, 3), 0);
         put_task(f, 4, &bad);
         assert_int_equal(wait_commit(f, 4), -EINVAL);
-        loader = see_all(&seen);
-        reopen_and_load(f, &loader);
+        seen = reopen_and_see(f);
         assert_int_equal(seen.n_tasks, 2);
         assert_true(was_seen(&seen, 1) && was_seen(&seen, 4));
 }
