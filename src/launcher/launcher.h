@@ -262,7 +262,10 @@ bool process_is_launched(const Process *process);
  */
 void process_release(Process *process);
 
-/* Whether a debugger holds it: 1, 0, -ESRCH if it is gone. */
+/*
+ * Whether a debugger holds it: 1, 0, -ESRCH if it is gone. A process of its own tree is none: what ends a launched
+ * process would wait for ever for one that traces itself.
+ */
 int process_is_traced(const Process *process);
 
 /*

@@ -260,17 +260,6 @@ void process_release(Process *process)
                 (void)setpriority(PRIO_PROCESS, (id_t)process->pid, 0);
 }
 
-int process_is_traced(const Process *process)
-{
-        pid_t tracer;
-        int r;
-
-        if (process->ended)
-                return -ESRCH;
-        r = proc_read_tracer(process->pid, &tracer);
-        return r < 0 ? r : tracer != 0;
-}
-
 void process_drain_output(Process *process)
 {
         output_drain(&process->output);

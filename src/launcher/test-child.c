@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -157,6 +158,27 @@ static pid_t start_child(bool own_session)
         return pid;
 }
 
+/* 0, or the errno that the child was refused with. */
+static int trace_parent(void)
+{
+        int ends[2], error = EIO;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return errno;
+        if (fork() == 0) {
+                error = ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) < 0 ? errno : 0;
+                if (write(ends[1], &error, sizeof error) != sizeof error)
+                        _exit(1);
+                for (;;)
+                        pause();
+        }
+        if (read(ends[0], &error, sizeof error) != sizeof error)
+                error = EIO;
+        close(ends[0]);
+        close(ends[1]);
+        return error;
+}
+
 static void handle_command(char *line, FILE *answers)
 {
         line[strcspn(line, "\n")] = '\0';
@@ -180,6 +202,9 @@ static void handle_command(char *line, FILE *answers)
         } else if (strcmp(line, "be traceable") == 0) {
                 prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
                 fprintf(answers, "ok\n");
+        } else if (strcmp(line, "be traced by a child") == 0) {
+                prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+                fprintf(answers, "%d\n", trace_parent());
         } else
                 fprintf(answers, "what?\n");
         fflush(answers);

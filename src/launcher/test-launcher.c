@@ -303,6 +303,23 @@ static void a_traced_process_is_seen(void **state)
         close(fd);
 }
 
+static void who_is_traced_by_its_own_child_is_not_being_debugged(void **state)
+{
+        Fixture *f = *state;
+        Process *process = fixture_spawn(f, "server", "serve");
+        int fd = process_take_fd(process);
+        bool allowed = strcmp(ask(fd, "be traced by a child"), "0") == 0;
+
+        if (allowed)
+                assert_int_equal(process_is_traced(process), 0);
+        else
+                print_message("ptrace is not allowed here\n");
+        assert_int_equal(process_signal_tree(process, SIGKILL), 2);
+        fixture_wait_ended(f, 1);
+        process_free(process);
+        close(fd);
+}
+
 /* Looking needs a descriptor, too. */
 static int count_descriptors_beyond(int resource, struct rlimit limit)
 {
@@ -435,6 +452,7 @@ int main(void)
                 fixture_test(a_runtime_folder_that_was_cleaned_is_filled_again),
                 fixture_test(many_spawns_leak_nothing),
                 fixture_test(a_traced_process_is_seen),
+                fixture_test(who_is_traced_by_its_own_child_is_not_being_debugged),
                 fixture_test(without_descriptors_nothing_starts_and_nothing_leaks),
                 fixture_test(without_processes_nothing_starts),
                 fixture_test(executables_are_found_as_a_shell_finds_them),

@@ -269,9 +269,20 @@ static bool signal_member(const Process *process, const Member *member, int sign
         return pidfd_signal(pidfd, signal) >= 0;
 }
 
+static int look(const Process *process, Members *members)
+{
+        return process->cgroup_fd >= 0 ? look_at_cgroup(process, members) : look_at_proc(process, members);
+}
+
+/* Looking tells a process by its start time, that of each. */
+static void read_start_times(const Process *process)
+{
+        list_for_each(i, &process->launcher->processes)
+                (void)process_start_time(list_entry(i, Process, node));
+}
+
 int process_signal_tree(Process *process, int signal)
 {
-        bool has_cgroup = process->cgroup_fd >= 0;
         Members members = { 0 };
         size_t n_done = 0;
         int n = 0, r = 0;
@@ -280,14 +291,13 @@ int process_signal_tree(Process *process, int signal)
                 return -EPERM;
         if (signal < 0 || signal >= NSIG)
                 return -EINVAL;
-        list_for_each(i, &process->launcher->processes)
-                (void)process_start_time(list_entry(i, Process, node));
+        read_start_times(process);
         for (int round = 0; round < ROUNDS_MAX; round++) {
-                r = has_cgroup ? look_at_cgroup(process, &members) : look_at_proc(process, &members);
+                r = look(process, &members);
                 if (r <= 0)
                         break;
                 /* The kernel's own way also catches those that are being born. */
-                if (has_cgroup && signal == SIGKILL && !members.has_protected && !members.outside &&
+                if (process->cgroup_fd >= 0 && signal == SIGKILL && !members.has_protected && !members.outside &&
                     cgroup_kill(process->cgroup_fd) >= 0) {
                         n = (int)members.n;
                         break;
@@ -299,6 +309,26 @@ int process_signal_tree(Process *process, int signal)
         }
         free(members.list);
         return r < 0 && n == 0 ? r : n;
+}
+
+int process_is_traced(const Process *process)
+{
+        Members members = { 0 };
+        ProcStat stat;
+        bool is_kin;
+        pid_t tracer;
+        int r;
+
+        if (process->ended)
+                return -ESRCH;
+        r = proc_read_tracer(process->pid, &tracer);
+        if (r < 0 || tracer == 0 || !process->is_launched)
+                return r < 0 ? r : tracer != 0;
+        read_start_times(process);
+        (void)look(process, &members);
+        is_kin = proc_read_stat(tracer, &stat) >= 0 && has_member(&members, tracer, stat.start_time);
+        free(members.list);
+        return !is_kin;
 }
 
 uint64_t process_memory_limit(const Process *process)
@@ -324,7 +354,7 @@ bool process_is_over_memory(Process *process)
                 return false;
         if (!process->limits_data)
                 return process->cgroup_fd >= 0 && cgroup_ran_out_of_memory(process->cgroup_fd);
-        if ((process->cgroup_fd >= 0 ? look_at_cgroup : look_at_proc)(process, &members) > 0)
+        if (look(process, &members) > 0)
                 for (size_t i = 0; i < members.n; i++)
                         if (proc_read_memory(members.list[i].pid, &bytes) >= 0)
                                 sum += bytes;
