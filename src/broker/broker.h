@@ -72,6 +72,7 @@ struct Server {
         uint32_t exe_server;
         bool launched;
         bool is_app;            /* it took itself out of our hands */
+        bool attached;          /* it was told its cookie */
         bool ended;             /* its process has */
         bool told_gone;         /* the engine knows that it has gone */
         bool told_to_exit;

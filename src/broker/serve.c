@@ -44,14 +44,23 @@ static Server *attach_new(Broker *broker, Call *call, const char *package)
 /* One that we or an earlier broker launched and that has not got its cookie is known by its process. */
 static Server *launched_server(Broker *broker, pid_t pid)
 {
+        Server *found = NULL;
+        uint64_t id;
+
         list_for_each(i, &broker->servers) {
                 Server *server = list_entry(i, Server, node);
 
-                if (server->launched && !server->peer && !server->ended && server->process &&
-                    process_pid(server->process) == pid)
-                        return server;
+                if (server->launched && !server->ended && server->process && process_pid(server->process) == pid)
+                        found = server;
         }
-        return NULL;
+        if (!found)
+                return NULL;
+        id = found->id;
+        /* It may have closed its other connection before it opened this one. */
+        if (found->peer)
+                peer_read_dry(found->peer);
+        found = broker_server_find(broker, id);
+        return found && !found->peer ? found : NULL;
 }
 
 static void bind_peer(Server *server, Peer *peer)
@@ -84,6 +93,46 @@ static void reply_attached(Broker *broker, Call *call, const Server *server, boo
         bus_send_reply(call);
 }
 
+/* The class objects that a server had offered before are not those that it offers now. */
+static void suspend_classes(Broker *broker, const Server *server)
+{
+        Event event = broker_event(broker, EVENT_CLASSES_SUSPENDED, 0);
+
+        event.process.server = server->id;
+        event.process.suspended = true;
+        broker_feed(broker, &event);
+}
+
+/*
+ * A process that has been told its cookie and comes back without it has executed itself anew: what it ran is lost, and
+ * nobody else would ever say how it ended. -ENOMEM: nothing was done.
+ */
+static int begin_anew(Broker *broker, const Server *server)
+{
+        size_t n = engine_get_counts(broker->engine).n_live + engine_get_counts(broker->engine).n_pending;
+        _cleanup_(freep) RunInfo *runs = calloc(n + 1, sizeof *runs);
+
+        if (!runs)
+                return -ENOMEM;
+        n = engine_get_runs(broker->engine, UUID_NULL, 0, runs, n);
+        /* First, or the next firing of a task that lost its run would be sent to one of them. */
+        suspend_classes(broker, server);
+        for (size_t i = 0; i < n; i++) {
+                Event event;
+
+                if (runs[i].server != server->id)
+                        continue;
+                event = broker_event(broker, EVENT_RUN_COMPLETED, 0);
+                event.run.server = server->id;
+                event.run.run = runs[i].run;
+                event.run.attempt = runs[i].attempt;
+                event.run.detail = DETAIL_LOST;
+                event.run.result = -ECONNRESET;
+                broker_feed(broker, &event);
+        }
+        return 0;
+}
+
 static void on_attach(Call *call, const char *cookie, const char *package, void *userdata)
 {
         Broker *broker = userdata;
@@ -93,8 +142,13 @@ static void on_attach(Call *call, const char *cookie, const char *package, void 
 
         if (!server && cookie[0] && broker_server_check_cookie(broker, cookie, &id) >= 0)
                 server = broker_server_find(broker, id);
-        if (!server && !cookie[0])
+        if (!server && !cookie[0]) {
                 server = launched_server(broker, peer_credentials(call_peer(call))->pid);
+                if (server && server->attached && begin_anew(broker, server) < 0) {
+                        bus_reply_error(call, ERROR_NO_MEMORY, NULL);
+                        return;
+                }
+        }
         if (server && peer_is_confined(call_peer(call)) &&
             strcmp(server->package, peer_package(call_peer(call))) != 0)
                 server = NULL;
@@ -114,6 +168,7 @@ static void on_attach(Call *call, const char *cookie, const char *package, void 
                 return;
         }
         bind_peer(server, call_peer(call));
+        server->attached = true;
         reply_attached(broker, call, server, known);
 }
 

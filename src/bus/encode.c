@@ -158,6 +158,8 @@ const char *bus_outcome_text(const RunRow *row, char *buf, size_t size)
                         snprintf(buf, size, "failed: exit status %d", row->result);
                 else if (row->detail == DETAIL_KILLED)
                         snprintf(buf, size, "failed: killed by SIG%s", signal_text(row->result));
+                else if (row->detail == DETAIL_LOST)
+                        snprintf(buf, size, "failed: %s", detail);
                 else
                         snprintf(buf, size, "failed: %s", result_format(row->result, result, sizeof result));
                 break;

@@ -41,6 +41,7 @@ typedef struct Options {
 
 /* With BGT_NO_THREADS: what the loop completes after the run has returned, before it exits at once. */
 static bgt_deferral *last_deferral;
+static char **arguments;
 
 static int connect_to_test(void)
 {
@@ -291,6 +292,8 @@ static int obey(bgt_instance *instance, Object *object, const char *command, cha
                 return try_open(argument, O_RDONLY);
         else if (strcmp(command, "write") == 0)
                 return try_open(argument, O_WRONLY);
+        else if (strcmp(command, "begin-anew") == 0)
+                return execv("/proc/self/exe", arguments) < 0 ? -errno : 0;
         else if (strcmp(command, "remove") == 0)
                 return unlink(argument) < 0 ? -errno : 0;
         else if (strcmp(command, "connect") == 0)
@@ -501,6 +504,7 @@ int main(int argc, char *argv[])
         bgt *b = NULL;
         int r;
 
+        arguments = argv;
         if (!parse(argc, argv, &options))
                 return EXIT_FAILURE;
         if (options.hang)

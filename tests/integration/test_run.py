@@ -421,6 +421,17 @@ class Ending(Running):
                 talk.say('exit 0' if command == 'defer' else command)
                 self.assert_outcome(self.broker.ended(run), 'abandoned', attempts=1)
 
+    def test_a_server_that_executes_itself_anew_has_lost_its_run_and_serves_the_next_one(self):
+        task = self.task()
+        run, talk = self.begin(task)
+        talk.say('begin-anew')
+        ended = self.broker.ended(run)
+        self.assert_outcome(ended, 'failed', attempts=1)
+        self.assertIn('lost', ended['text'])
+        _, other = self.begin(task)
+        self.assertEqual(other.pid, talk.pid)
+        other.end()
+
     def test_a_child_that_holds_the_connection_open_does_not_hide_the_end(self):
         run, talk = self.begin(self.task())
         child = talk.ask('child')
