@@ -201,6 +201,9 @@ static void print_event_body(const Event *e)
                        (double)e->run.retry_after_usec / USEC_PER_SEC);
                 break;
         case EVENT_TICK:
+        case EVENT_ZONE:
+                printf("'%s'", e->zone.name);
+                break;
         case EVENT_CLOCK_STEPPED:
         case EVENT_SHUTDOWN:
                 break;
