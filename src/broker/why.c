@@ -231,6 +231,11 @@ static void say(Broker *broker, const TaskInfo *task, const Why *why, const Engi
                                       sizeof reason->sentence);
                 snprintf(reason->remedy, WHY_SENTENCE_MAX, "install a version of the package that declares the class");
                 return;
+        case WHY_STORE_BEHIND:
+                snprintf(reason->sentence, WHY_SENTENCE_MAX, "it is due, and waits for the disk, which is behind with "
+                         "what is to be written");
+                snprintf(reason->remedy, WHY_SENTENCE_MAX, "wait a moment; if it stays so, look at the disk");
+                return;
         case WHY_CAPABILITY_MISSING:
                 broker_package_explain_capability(broker, &task->row.spec, reason->sentence, reason->remedy,
                                                   sizeof reason->sentence);

@@ -381,7 +381,7 @@ static Alarm *take_alarm(Queue *queue)
         return CONTAINER_OF(node, Alarm, node);
 }
 
-static void drain(Engine *e, bool store_behind)
+static void drain(Engine *e)
 {
         if (!restore_judge(e))
                 return;
@@ -390,7 +390,7 @@ static void drain(Engine *e, bool store_behind)
         for (; e->work > 0 && is_due(&e->boot_alarms, e->now.boot_usec); e->work--)
                 sound(e, take_alarm(&e->boot_alarms));
         /* Or who is requested now would be judged behind all that were due. */
-        if (!e->shutting_down && !store_behind && e->n_ready < READY_MAX) {
+        if (!e->shutting_down && !e->store_behind && e->n_ready < READY_MAX) {
                 timer_fire_due(e);
                 condition_drain(e);
         }
@@ -424,8 +424,9 @@ int engine_feed(Engine *e, const Event *event, Effects *effects)
                 handlers[event->type](e, event);
         if (judge)
                 request_next(e);
+        e->store_behind = event->store_behind;
         if (e->started) {
-                drain(e, event->store_behind);
+                drain(e);
                 commit_flush(e);
                 timer_update_wake(e);
         }

@@ -555,6 +555,7 @@ struct Engine {
         EngineConfig config;
         EngineTime now;
         bool started;
+        bool store_behind; /* at the last event */
         bool rebooted;
         bool shutting_down;
         EngineTime start;

@@ -237,6 +237,8 @@ void timer_fire_due(Engine *e);
 void timer_clock_stepped(Engine *e);
 void timer_update_wake(Engine *e);
 bool timer_is_due(const Engine *e);
+/* It is due, and has not fired yet. */
+bool timer_has_come(const Engine *e, const Task *trigger);
 /* What is armed after it has fired. */
 void timer_fired(Engine *e, Task *trigger);
 /* Fires for scheduled times that the anchor has been moved over, of which undo knows nothing. */

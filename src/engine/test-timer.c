@@ -34,10 +34,12 @@ static void what_is_due_waits_for_a_store_that_is_behind(void **state)
                                      &d->effects), 0);
         assert_int_equal(d->effects.n_items, 0);
         assert_int_equal(engine_next_wake(d->engine).boot_usec, 0);
+        assert_true(driver_why(d, id, WHY_STORE_BEHIND));
         assert_int_equal(driver_unregister(d, other, false)->error, 0);
         assert_int_equal(d->n_history, 1);
         assert_true(uuid_equal(d->history[0].task, id));
         assert_int_equal(d->history[0].count, 2);
+        assert_false(driver_why(d, id, WHY_STORE_BEHIND));
         driver_free(d);
 }
 

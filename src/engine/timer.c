@@ -71,12 +71,20 @@ void timer_disarm(Engine *e, Task *task)
         heap_remove(&e->timers, task->timer);
 }
 
+static uint64_t key_in_heap(const Engine *e, const Task *trigger)
+{
+        return (spec_is_calendar(trigger) ? &e->dates : &e->timers)->keys[trigger->timer];
+}
+
+bool timer_has_come(const Engine *e, const Task *trigger)
+{
+        return spec_is_timer(trigger) && trigger->timer != HEAP_NONE &&
+               key_in_heap(e, trigger) <= (spec_is_calendar(trigger) ? e->now.real_usec : e->now.boot_usec);
+}
+
 static bool is_put_off(const Engine *e, const Task *trigger)
 {
-        bool calendar = spec_is_calendar(trigger);
-        uint64_t key = (calendar ? &e->dates : &e->timers)->keys[trigger->timer];
-
-        return key > (calendar ? e->now.real_usec : e->now.boot_usec) && (int64_t)key > timer_next_usec(e, trigger);
+        return !timer_has_come(e, trigger) && (int64_t)key_in_heap(e, trigger) > timer_next_usec(e, trigger);
 }
 
 void timer_rest(Engine *e, Task *trigger)

@@ -147,6 +147,21 @@ static void add_pending(const Engine *e, const Run *run, List *list)
         add_limits(e, run, list);
 }
 
+static void add_due(const Engine *e, const Task *task, List *list)
+{
+        for (uint32_t i = 0; e->store_behind && i < trigger_count(e, task); i++) {
+                const Task *trigger = trigger_get(e, task, i);
+
+                if (timer_has_come(e, trigger)) {
+                        Why *why = add(list, WHY_STORE_BEHIND, 0);
+
+                        why->of_trigger = true;
+                        why->trigger = (uint8_t)trigger->place;
+                        return;
+                }
+        }
+}
+
 static void add_waiting(const Engine *e, const Task *task, const Task *trigger, List *list)
 {
         uint64_t since = task->last_number > 0 ? trigger->anchor_real_usec : task->registered_real_usec;
@@ -178,6 +193,7 @@ static void add_idle(const Engine *e, const Task *task, List *list)
                 add(list, WHY_CAPABILITY_MISSING, 0);
         if (task->skip_next)
                 add(list, WHY_SKIP_NEXT, 0);
+        add_due(e, task, list);
         for (uint32_t i = 0; i < trigger_count(e, task); i++)
                 add_waiting(e, task, trigger_get(e, task, i), list);
 }
