@@ -336,6 +336,18 @@ static void place_waiting(Engine *e, Server *server, const Class *class_)
         }
 }
 
+/* The server offers this class, NULL: whatever it has: the runs that wait for another server wait no longer. */
+static void place_all(Engine *e, Server *server, const Class *class_)
+{
+        place_waiting(e, server, class_);
+        list_for_each_safe(i, &e->servers_all) {
+                Server *other = list_entry(i, Server, all_node);
+
+                if (other != server && other->launched && other->package == server->package)
+                        place_waiting(e, other, class_);
+        }
+}
+
 void class_withdraw(Engine *e, ClassObject *object)
 {
         Class *class_ = TAKE_PTR(object->class_);
@@ -386,7 +398,7 @@ void class_register(Engine *e, Server *server, const Event *event)
         server->state = SERVER_UP;
         effect_reply_number(e, event->token, object->cookie);
         class_resume(e, server);
-        place_waiting(e, server, class_);
+        place_all(e, server, class_);
         server_arm(e, server);
 }
 
@@ -408,7 +420,7 @@ static void suspend_all(Engine *e, Server *server, bool suspended)
         if (suspended)
                 return;
         class_resume(e, server);
-        place_waiting(e, server, NULL);
+        place_all(e, server, NULL);
 }
 
 void class_event(Engine *e, const Event *event)

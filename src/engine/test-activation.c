@@ -147,6 +147,32 @@ static void runs_of_one_class_wait_for_the_same_launched_server(void **state)
         driver_free(d);
 }
 
+static void a_run_that_waits_for_a_launched_server_is_sent_to_another_that_offers_its_class(void **state)
+{
+        Driver *d = driver_new_with_package();
+        Event event = { .type = EVENT_CLASSES_SUSPENDED };
+        uint64_t app = driver_attach(d), launched;
+
+        event_task(d);
+        driver_must_register(d, driver_event_spec("b", SYSTEM_NETWORK_STATE_CHANGE));
+        d->launch = LAUNCH_HOLD;
+        fire(d);
+        launched = driver_last_server(d);
+        driver_register_class(d, app, driver_clsid, REGCLS_MULTIPLEUSE | REGCLS_SUSPENDED);
+        assert_int_equal(d->n_runs, 0);
+        event.process.server = app;
+        driver_ask(d, event);
+        assert_int_equal(d->n_runs, 1);
+        assert_true(driver_last_run(d)->server == app);
+        /* Nothing waits for the launched one, which still may come. */
+        driver_complete(d, 0);
+        driver_register_class(d, launched, driver_clsid, REGCLS_MULTIPLEUSE);
+        driver_raise(d, SYSTEM_NETWORK_STATE_CHANGE);
+        assert_true(driver_last_run(d)->server == launched);
+        assert_int_equal(d->n_launched, 1);
+        driver_free(d);
+}
+
 static void a_spawn_that_fails_counts_and_is_tried_again_after_a_back_off(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -404,6 +430,7 @@ int main(void)
                 cmocka_unit_test(of_two_runs_that_wait_for_a_single_use_server_the_second_gets_its_own),
                 cmocka_unit_test(a_suspended_class_waits_for_resume),
                 cmocka_unit_test(runs_of_one_class_wait_for_the_same_launched_server),
+                cmocka_unit_test(a_run_that_waits_for_a_launched_server_is_sent_to_another_that_offers_its_class),
                 cmocka_unit_test(a_spawn_that_fails_counts_and_is_tried_again_after_a_back_off),
                 cmocka_unit_test(a_forced_run_starts_at_once_and_waits_after_its_own_failures),
                 cmocka_unit_test(after_five_failed_starts_a_firing_ends_with_the_last_failure),

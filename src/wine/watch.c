@@ -45,6 +45,7 @@ typedef struct Class {
         GUID clsid;
         unsigned before;
         unsigned last;
+        DWORD other; /* a program that has it instead, and has got to know the broker; 0: none */
 } Class;
 
 typedef struct Watch {
@@ -263,6 +264,8 @@ static BOOL introduce(Watch *watch, Class *class, IClassFactory *factory)
                 tell("failed %s %s %08lx\n", watch->id, clsid, (unsigned long)(DWORD)hr);
         if (FAILED(hr))
                 watch->failure = hr;
+        if (SUCCEEDED(hr) && unix_pid != watch->unix_pid)
+                class->other = windows_pid;
         if (FAILED(hr) || unix_pid != watch->unix_pid)
                 return FALSE;
         EnterCriticalSection(&lock);
@@ -282,12 +285,22 @@ static void set_asked(Watch *watch, const Class *class)
         LeaveCriticalSection(&lock);
 }
 
+/* Whether rpcss gives the class object of whom the broker has it already: it takes the runs as long as it lives. */
+static BOOL is_offered(Class *class)
+{
+        if (class->other && (scm_owner(&class->clsid) != class->other || !is_alive(class->other, 0)))
+                class->other = 0;
+        return class->other != 0;
+}
+
 /* S_OK: the server has been found. S_FALSE: it was another one, or of no use. REGDB_E_CLASSNOTREG. */
 static HRESULT look_for(Watch *watch, Class *class)
 {
         IClassFactory *factory = NULL;
         HRESULT hr;
 
+        if (is_offered(class))
+                return S_FALSE;
         set_asked(watch, class);
         hr = CoGetClassObject(&class->clsid, CLSCTX_LOCAL_SERVER, NULL, &IID_IClassFactory, (void **)&factory);
         if (SUCCEEDED(hr)) {

@@ -212,6 +212,11 @@ static void try_send(World *w, MFiring *f)
                 sim_check(w, o, "6.1", "run %s.%u is sent, and there is no taker", short_id(f->run), f->attempts);
                 f->launched_for = false;
                 send_to(w, f, o);
+        } else if ((o = taker(m, &f->task->spec, 0)) && o->fresh && uuid_equal(f->clsid, f->task->spec.clsid) &&
+                   !f->task->spec.command) {
+                sim_check(w, false, "6.1",
+                          "run %s waits for server %" PRIu64 "; expected: it is sent to server %" PRIu64
+                          ", which offers its class now", short_id(f->run), f->server, o->server);
         } else if (s && !may_wait_for(w, s, f)) {
                 ledger = find_ledger_start(w, f->run, f->attempts);
                 if (ledger && ledger->ledger.server != f->server)
@@ -239,6 +244,8 @@ void model_sends(World *w)
         for (size_t i = 0; i < m->n_firings; i++)
                 if (is_waiting(m->firings[i]))
                         try_send(w, m->firings[i]);
+        for (size_t i = 0; i < m->n_objects; i++)
+                m->objects[i].fresh = false;
 }
 
 /* ---- stopping ---- */
@@ -588,7 +595,7 @@ static void class_registered(World *w, const Event *e, MServer *s)
         sim_check(w, m->n_objects < M_OBJECTS, "simulator", "too many class objects");
         m->objects[m->n_objects++] = (MObject){ .server = s->id, .clsid = e->class_object.clsid,
                 .cookie = a->effect.reply.number, .flags = e->class_object.flags,
-                .suspended = e->class_object.flags & REGCLS_SUSPENDED };
+                .suspended = e->class_object.flags & REGCLS_SUSPENDED, .fresh = true };
         s->state = S_UP;
         s->registered_any = true;
 }
@@ -619,6 +626,8 @@ void model_class_event(World *w, const Event *e)
                 class_revoked(w, e, s);
         else
                 for (size_t i = 0; i < m->n_objects; i++)
-                        if (m->objects[i].server == e->process.server)
+                        if (m->objects[i].server == e->process.server) {
                                 m->objects[i].suspended = e->process.suspended;
+                                m->objects[i].fresh = !e->process.suspended;
+                        }
 }

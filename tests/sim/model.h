@@ -139,6 +139,7 @@ typedef struct MObject {
         Uuid clsid;
         uint32_t cookie, flags;
         bool suspended, used, withdrawn;
+        bool fresh; /* offered by this very event */
 } MObject;
 
 /* An outcome whose commit has not been answered. */

@@ -3,7 +3,8 @@
 // A program of Windows as programs in C++ are that use a projection of Windows Runtime (projection.h).
 //
 // Arguments: register NAME..., which registers those that AllTasks does not have; serve. A run whose task is called
-// "count" counts to 3 and completes its deferral on another thread, "wait" is completed by its Canceled, "throw" throws.
+// "count" counts to 3 and completes its deferral on another thread, "wait" is completed by its Canceled, "throw"
+// throws.
 
 #include "projection-objects.h"
 

@@ -4,14 +4,16 @@
 // tasks, asks for a run and hears of it, keeps settings, and serves two classes in one process. What it finds out it
 // prints.
 //
-// Arguments: access; settings; group; refuse; request TEXT, which registers a task for an ApplicationTrigger, asks for a
-// run, and waits for its completion; single, the same from a single-threaded apartment; register CLASS NAME...; serve.
+// Arguments: access; settings; group; refuse; request TEXT, which registers a task for an ApplicationTrigger, asks for
+// a run, and waits for its completion; single TEXT, the same from a single-threaded apartment; both TEXT, the same
+// while it serves; register CLASS NAME...; serve.
 
 #include "projection-objects.h"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 using namespace projection;
 
@@ -195,7 +197,8 @@ class Ask final : public projection::Task {
 
                 co_await ResumeBackground();
                 check(instance->get_SuspendedCount(&n_suspended));
-                check(FACTORY(IBackgroundWorkCostStatics, u"BackgroundWorkCost")->get_CurrentBackgroundWorkCost(&cost));
+                check(FACTORY(IBackgroundWorkCostStatics, u"BackgroundWorkCost")
+                              ->get_CurrentBackgroundWorkCost(&cost));
                 std::printf("%s suspended %u cost %d\n", text(task, &IBackgroundTaskRegistration::get_Name).c_str(),
                             static_cast<unsigned>(n_suspended), static_cast<int>(cost));
                 Map arguments;
@@ -245,20 +248,33 @@ class Wait final : public projection::Task {
 };
 
 // Both classes are there before the first can be called.
-void serve()
-{
-        DWORD cookies[2];
+class Serving {
+public:
+        Serving()
+        {
+                left = CreateEventW(nullptr, 1, 0, nullptr);
+                add(clsid_ask, Ref<IClassFactory>::take(new ClassFactory<Ask>));
+                add(clsid_wait, Ref<IClassFactory>::take(new ClassFactory<Wait>));
+                check(CoResumeClassObjects());
+        }
+        ~Serving()
+        {
+                for (DWORD cookie : cookies)
+                        CoRevokeClassObject(cookie);
+        }
 
-        left = CreateEventW(nullptr, 1, 0, nullptr);
-        check(CoRegisterClassObject(clsid_ask, Ref<IClassFactory>::take(new ClassFactory<Ask>).get(),
-                                    CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE | REGCLS_SUSPENDED, &cookies[0]));
-        check(CoRegisterClassObject(clsid_wait, Ref<IClassFactory>::take(new ClassFactory<Wait>).get(),
-                                    CLSCTX_LOCAL_SERVER, REGCLS_MULTIPLEUSE | REGCLS_SUSPENDED, &cookies[1]));
-        check(CoResumeClassObjects());
-        WaitForSingleObject(left, 0xffffffff);
-        for (DWORD cookie : cookies)
-                check(CoRevokeClassObject(cookie));
-}
+private:
+        void add(const CLSID &clsid, const Ref<IClassFactory> &factory)
+        {
+                DWORD cookie = 0;
+
+                check(CoRegisterClassObject(clsid, factory.get(), CLSCTX_LOCAL_SERVER,
+                                            REGCLS_MULTIPLEUSE | REGCLS_SUSPENDED, &cookie));
+                cookies.push_back(cookie);
+        }
+
+        std::vector<DWORD> cookies;
+};
 
 // The side that registers.
 
@@ -293,10 +309,10 @@ Ref<IBackgroundTaskRegistration> find_task(std::string_view name)
                 &IBackgroundTaskRegistrationStatics::get_AllTasks);
         Ref<IBackgroundTaskRegistration> found;
 
-        for_each<IIterable_GUID_IBackgroundTaskRegistration, IIterator_GUID_IBackgroundTaskRegistration,
-                 IKeyValuePair_GUID_IBackgroundTaskRegistration>(all, [&](auto pair) {
-                auto task = get<IBackgroundTaskRegistration>(pair,
-                                                             &IKeyValuePair_GUID_IBackgroundTaskRegistration::get_Value);
+        typedef IKeyValuePair_GUID_IBackgroundTaskRegistration Pair;
+        for_each<IIterable_GUID_IBackgroundTaskRegistration, IIterator_GUID_IBackgroundTaskRegistration, Pair>(
+                all, [&](auto pair) {
+                auto task = get<IBackgroundTaskRegistration>(pair, &Pair::get_Value);
 
                 if (text(task, &IBackgroundTaskRegistration::get_Name) == name)
                         found = task;
@@ -319,8 +335,8 @@ Forgotten ask_for_access(void *event)
 {
         typedef IAsyncOperation_BackgroundAccessStatus Operation;
         auto statics = FACTORY(IBackgroundExecutionManagerStatics, u"BackgroundExecutionManager");
-        BackgroundAccessStatus status = co_await Awaited<Operation, IAsyncOperationCompletedHandler_BackgroundAccessStatus,
-                                                         BackgroundAccessStatus>(
+        typedef IAsyncOperationCompletedHandler_BackgroundAccessStatus Handler;
+        BackgroundAccessStatus status = co_await Awaited<Operation, Handler, BackgroundAccessStatus>(
                 get<Operation>(statics, &IBackgroundExecutionManagerStatics::RequestAccessAsync));
 
         std::printf("access %d\n", static_cast<int>(status));
@@ -512,8 +528,14 @@ void run(int argc, char *argv[])
                 request(argv[2]);
         } else if (verb == "register" && argc > 3) {
                 register_tasks(std::string_view(argv[2]) == "ask" ? clsid_ask : clsid_wait, argv + 3);
+        } else if (verb == "both" && argc == 3) {
+                Serving serving;
+
+                request(argv[2]);
         } else if (verb == "serve") {
-                serve();
+                Serving serving;
+
+                WaitForSingleObject(left, 0xffffffff);
         }
 }
 
