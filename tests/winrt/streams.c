@@ -412,15 +412,19 @@ static void a_peer_that_is_gone_fails_the_operation(void)
         IStreamSocket_Release(pair.other);
 }
 
-/* What the last datagram has said. */
+/* What datagrams have said, in their order. */
+#define MESSAGES_MAX 2
 static Gate told;
-static IDatagramSocketMessageReceivedEventArgs *message;
+static IDatagramSocketMessageReceivedEventArgs *messages[MESSAGES_MAX];
+static size_t n_messages; /* of the thread that tells of them */
 
 static STDMETHODIMP on_message(IMessageReceivedEventHandler *self, IDatagramSocket *sender,
                                IDatagramSocketMessageReceivedEventArgs *args)
 {
+        if (n_messages == MESSAGES_MAX)
+                return E_UNEXPECTED;
         IDatagramSocketMessageReceivedEventArgs_AddRef(args);
-        message = args;
+        messages[n_messages++] = args;
         gate_raise(&told);
         return S_OK;
 }
@@ -453,7 +457,7 @@ static void send_datagram(IDatagramSocket *socket, HSTRING text)
         IOutputStream_Release(stream);
 }
 
-static void check_message(HSTRING from, const char *text)
+static void check_message(IDatagramSocketMessageReceivedEventArgs *message, HSTRING from, const char *text)
 {
         IDataReader *reader = NULL;
         HSTRING port = NULL;
@@ -491,17 +495,17 @@ static void datagrams_are_told(void)
         from = local_port_of(peer);
         send_datagram(peer, STRING("first"));
         CHECK(gate_wait(&told, 1));
-        check_interfaces(message, iids, 1);
-        check_class_name(message, u"" SOCKETS "DatagramSocketMessageReceivedEventArgs");
-        CHECK_OK(IDatagramSocketMessageReceivedEventArgs_get_RemoteAddress(message, &address));
+        check_interfaces(messages[0], iids, 1);
+        check_class_name(messages[0], u"" SOCKETS "DatagramSocketMessageReceivedEventArgs");
+        CHECK_OK(IDatagramSocketMessageReceivedEventArgs_get_RemoteAddress(messages[0], &address));
         CHECK(address);
         CHECK_OK(IHostName_IsEqual(address, host, &is_equal));
         CHECK(is_equal);
         IHostName_Release(address);
-        check_message(from, "first");
+        check_message(messages[0], from, "first");
         send_datagram(peer, STRING("second"));
         CHECK(gate_wait(&told, 2));
-        check_message(from, "second");
+        check_message(messages[1], from, "second");
         CHECK_OK(IDatagramSocket_remove_MessageReceived(socket, token));
         CHECK_OK(close_face(socket));
         CHECK_OK(WindowsDeleteString(port));
