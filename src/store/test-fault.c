@@ -465,6 +465,24 @@ static void a_file_that_may_not_grow_is_a_full_disk(void **state)
         in_child(*state, check_file_limit);
 }
 
+static void what_is_written_after_the_folder_was_removed_is_not_acknowledged(void **state)
+{
+        Fixture *f = *state;
+
+        assert_true(store_open(&f->config, &f->store, &f->report) == 0 && load_nothing(f) == 0);
+        put_plain_task(f, 1, 1);
+        assert_true(wait_commit(f, 1) == 0);
+        remove_folder(f->config.folder);
+        put_plain_task(f, 2, 2);
+        assert_true(wait_commit(f, 2) == -ENOENT);
+        f->store = store_free(f->store);
+        assert_true(store_open(&f->config, &f->store, &f->report) == 0 && load_nothing(f) == 0);
+        assert_true(f->report.n_tasks == 0);
+        put_plain_task(f, 3, 3);
+        assert_true(wait_commit(f, 3) == 0);
+        f->store = store_free(f->store);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -474,6 +492,7 @@ int main(void)
                 TEST(a_full_disk_fails_units_until_there_is_room_again),
                 TEST(a_unit_too_big_for_the_disk_does_not_fail_the_small_ones_beside_it),
                 TEST(a_file_that_may_not_grow_is_a_full_disk),
+                TEST(what_is_written_after_the_folder_was_removed_is_not_acknowledged),
                 TEST(a_disk_that_fails_once_fails_one_unit_which_does_not_come_back),
                 TEST(a_disk_that_fails_for_a_while_loses_nothing_acknowledged),
                 TEST(a_store_whose_disk_has_failed_works_again_when_the_disk_does),

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/internal.h"
@@ -188,10 +189,26 @@ static void write_one_by_one(Store *store, ListNode *units, int error)
         }
 }
 
+/*
+ * Somebody has removed our folder. The files that we have open would take all that is written to them, and nobody
+ * would ever find it.
+ */
+static bool is_removed(const Store *store)
+{
+        struct stat st;
+
+        return fstat(store->lock_fd, &st) >= 0 && st.st_nlink == 0;
+}
+
 static void write_units(Store *store, ListNode *units)
 {
         int r;
 
+        if (is_removed(store)) {
+                list_for_each(i, units)
+                        list_entry(i, Unit, link)->error = -ENOENT;
+                return;
+        }
         r = write_group(store, units);
         if (r == 0)
                 return;
