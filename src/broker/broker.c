@@ -531,6 +531,16 @@ Broker *broker_free(Broker *broker)
         return NULL;
 }
 
+static void answer_shutdown(Broker *broker)
+{
+        Call *call = broker->shutdown_token ? bus_find_call(broker->bus, broker->shutdown_token) : NULL;
+
+        if (!call)
+                return;
+        bus_reply_empty(call);
+        loop_end_round(&broker->loop);
+}
+
 int broker_run(Broker *broker)
 {
         int r = 0;
@@ -550,5 +560,6 @@ int broker_run(Broker *broker)
         loop_end_round(&broker->loop);
         if (store_flush(broker->store, FLUSH_USEC) < 0)
                 broker_log("what happened last may not have reached the disk in time");
+        answer_shutdown(broker);
         return MIN(r, 0);
 }

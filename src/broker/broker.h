@@ -137,6 +137,7 @@ struct Broker {
         bool replace;           /* leave the loop for the program that is now where this one was started from */
         int signal_fd;
         LoopSource signal_source;
+        uint64_t shutdown_token; /* of the call that waits for it; 0: none */
         int shutdown_fd;        /* timerfd: the longest that a shutdown waits */
         LoopSource shutdown_source;
         LoopSource store_source;

@@ -482,7 +482,11 @@ static void on_shutdown(Call *call, uint32_t reason, void *userdata)
 {
         Broker *broker = userdata;
 
-        bus_reply_empty(call);
+        /* The answer is that it is over. Who asks while another waits for that is answered at once. */
+        if (broker->shutting_down)
+                bus_reply_empty(call);
+        else
+                broker->shutdown_token = call_token(call);
         broker_shut_down(broker, (uint8_t)reason);
 }
 

@@ -62,7 +62,7 @@ class Causes(Running):
 
     def test_a_shutdown_at_log_off_says_so(self):
         run, talk = self.begin(self.task())
-        self.broker.call('Shutdown', 'u', LOGGING_OFF)
+        self.broker.client.send('Shutdown', 'u', LOGGING_OFF)
         self.assertEqual(talk.canceled(), LOGGING_OFF)
         talk.end(-125)
         self.broker.process.wait()

@@ -509,9 +509,12 @@ class Servers(Case):
         run = self.broker.run(self.broker.register(package, 'control'))
         talk = package.talk_of(run)
         with Client(str(self.broker.bus)) as client:
-            client.call('Shutdown', 'u', 2)
+            shutdown = client.send('Shutdown', 'u', 2)
             self.assertEqual(talk.canceled(), 2)
+            client.call('Status')
+            self.assertNotIn(shutdown, client.answers, 'answered while a run is alive')
             talk.end()
+            client.wait(shutdown)
             self.assertTrue(client.peer_is_gone())
         self.assertEqual(self.broker.process.wait(60), 3)
         self.broker.start()
