@@ -121,17 +121,27 @@ static bool start_daemon(Desktop *d)
         return started;
 }
 
+/* However the program ends, as a broker. */
+static pid_t started;
+
+static void stop_started(void)
+{
+        if (started > 0)
+                kill(started, SIGTERM);
+}
+
 Desktop *desktop_new(const char *folder)
 {
         Desktop *d = calloc(1, sizeof *d);
 
-        require(d && loop_init(&d->loop) == 0, "a loop");
+        require(d && loop_init(&d->loop) == 0 && atexit(stop_started) == 0, "a loop");
         writer_init(&d->writer);
         snprintf(d->address, sizeof d->address, "unix:path=%s/session", folder);
         if (!start_daemon(d)) {
                 desktop_free(d);
                 return NULL;
         }
+        started = d->daemon;
         d->service = join(d);
         writer_start_call(&d->writer, BUS, BUS_PATH, BUS, "RequestName");
         writer_put_string(&d->writer, NAME);
@@ -183,6 +193,7 @@ void desktop_free(Desktop *d)
         if (d->daemon > 0) {
                 kill(d->daemon, SIGTERM);
                 waitpid(d->daemon, NULL, 0);
+                started = 0;
         }
         writer_done(&d->writer);
         loop_done(&d->loop);
