@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "wine/scm.h"
+#include "wine/together.h"
 #include "wine/watch.h"
 
 #define LINE_MAX_SIZE 65536
@@ -109,6 +110,7 @@ static int serve(const char *library)
         if (!introduce)
                 return 1;
         watch_init(introduce, control);
+        together_init();
         CoInitializeEx(NULL, COINIT_MULTITHREADED);
         bring_up();
         if (write(control, "ready\n", 6) != 6)
@@ -117,8 +119,10 @@ static int serve(const char *library)
                 struct pollfd input = { .fd = control, .events = POLLIN };
 
                 if (poll(&input, 1, watch_check()) > 0 && !read_lines())
-                        return 0;
+                        break;
         }
+        together_leave();
+        return 0;
 }
 
 /* The library is asked itself, as regsvr32 does it. */
