@@ -149,10 +149,14 @@ static void measure_run(BenchTask *task, Samples *taken)
         samples_add(taken, task->ended_usec - start);
 }
 
-/* Until the server has left, so that the next activation is a cold one. Its arguments name the class. */
-static void wait_until_gone(void)
+/* Until the server has left, so that the next activation is a cold one. */
+static void wait_until_gone(const Bench *bench)
 {
-        if (system("while pgrep -f 'once [{]5d0a3b7e-9c0f-4a58-8f6e-' >/dev/null; do sleep 0.01; done") < 0)
+        char command[192];
+
+        snprintf(command, sizeof command, "while pgrep -f '%s.*[o]nce ' >/dev/null; do sleep 0.01; done",
+                 strrchr(bench->folder, '/') + 1);
+        if (system(command) < 0)
                 bench_die("pgrep", NULL);
 }
 
@@ -170,9 +174,9 @@ static void measure_cold(const Bench *bench, const char *program, int n)
 
                 (void)run((char *[]){ (char *)BENCH_WINE, (char *)program, (char *)"exit", NULL }, 1);
                 samples_add(&floor, bench_now_usec() - start);
-                wait_until_gone();
+                wait_until_gone(bench);
                 measure_run(&task, &taken);
-                wait_until_gone();
+                wait_until_gone(bench);
                 if (i % 5 == 0)
                         samples_add(&of_wine, strtod(run_wine(program, "create", CLSID_OF_WINE, 1), NULL));
         }
