@@ -24,7 +24,7 @@ static const char help[] =
         "Make programs of Windows find their background tasks here: in a prefix of Wine,\n"
         "register the classes of Windows.ApplicationModel.Background, or put back what\n"
         "was registered before. Doing it again does no harm. PREFIX is WINEPREFIX, else\n"
-        "~/.wine; it is made if it is not there.\n"
+        "~/.wine; setup makes it if it is not there.\n"
         "\n"
         "Examples:\n"
         "  bgtask wine setup\n"
@@ -61,16 +61,19 @@ static int change(const char *what, const char *host, const char *library)
         static const char *const loaders[] = { "wine64", BESIDE_WINE_LOADER, "wine" };
         _cleanup_(freep) char *drive = NULL;
         int r = ENOENT, status;
+        char self[16];
         pid_t pid;
 
         if (asprintf(&drive, "Z:%s", library) < 0) {
                 drive = NULL;
                 return -ENOMEM;
         }
+        snprintf(self, sizeof self, "%d", (int)getpid());
         /* A folder of PATH that may not be read hides that there is nothing in the others. */
         for (size_t i = 0; i < ELEMENTSOF(loaders) && (r == ENOENT || r == EACCES); i++)
                 r = posix_spawnp(&pid, loaders[i], NULL, NULL,
-                                 (char *[]){ (char *)loaders[i], (char *)host, (char *)what, drive, NULL }, environ);
+                                 (char *[]){ (char *)loaders[i], (char *)host, (char *)what, drive, self, NULL },
+                                 environ);
         if (r != 0)
                 return -r;
         while (waitpid(pid, &status, 0) < 0)
@@ -117,6 +120,11 @@ static int run(Cli *cli, const Verb *verb, int argc, char *argv[])
         prefix = cli_wine_prefix(argc - r == 2 ? argv[r + 1] : NULL);
         if (!prefix)
                 return cli_out_of_memory();
+        /* Wine would make it. */
+        if (strcmp(argv[r], "remove") == 0 && access(prefix, F_OK) < 0 && errno == ENOENT) {
+                printf("nothing to remove: there is no %s\n", prefix);
+                return EXIT_OK;
+        }
         if (change_prefix(argv[r], prefix) != EXIT_OK)
                 return EXIT_ERROR;
         printf("%s %s\n", strcmp(argv[r], "setup") == 0 ? "set up" : "removed from", prefix);

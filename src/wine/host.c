@@ -20,7 +20,7 @@
  * Nothing here may wait for a program: this thread only reads. watch.c has a thread for each server, which may.
  *
  * Its arguments are "serve" and the library. With "setup" or "remove" for the first it makes the prefix know the
- * library, or not, and exits.
+ * library, or not, and exits; a third is then the process that waits for it, for if that is gone nothing is changed.
  */
 
 #define COBJMACROS
@@ -29,6 +29,7 @@
 #include <errno.h>
 #include <objbase.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,18 +126,28 @@ static int serve(const char *library)
         return 0;
 }
 
-/* The library is asked itself, as regsvr32 does it. */
-static int change_registry(const char *function, const char *library)
+/*
+ * The library is asked itself, as regsvr32 does it; one at a time in a prefix. Whoever was waiting may have been
+ * killed while Wine made the prefix: what is asked for after that must not come before this.
+ */
+static int change_registry(const char *function, const char *library, pid_t waiting)
 {
+        HANDLE turn = CreateMutexW(NULL, FALSE, u"Global\\bgtask-setup");
         HRESULT (WINAPI *change)(void) = NULL;
         HMODULE module = load(library);
         HRESULT hr;
 
         if (module)
                 change = (void *)GetProcAddress(module, function);
-        if (!change)
+        if (!change || !turn)
                 return 1;
+        (void)WaitForSingleObject(turn, INFINITE);
+        if (kill(waiting, 0) < 0 && errno == ESRCH) {
+                ReleaseMutex(turn);
+                return 1;
+        }
         hr = change();
+        ReleaseMutex(turn);
         if (FAILED(hr))
                 fprintf(stderr, "%s: %s failed: %08lx\n", library, function, (unsigned long)hr);
         return FAILED(hr);
@@ -146,10 +157,10 @@ int main(int argc, char *argv[])
 {
         const char *fd = getenv("BGTASK_FD");
 
-        if (argc == 3 && strcmp(argv[1], "setup") == 0)
-                return change_registry("DllRegisterServer", argv[2]);
-        if (argc == 3 && strcmp(argv[1], "remove") == 0)
-                return change_registry("DllUnregisterServer", argv[2]);
+        if (argc == 4 && strcmp(argv[1], "setup") == 0)
+                return change_registry("DllRegisterServer", argv[2], atoi(argv[3]));
+        if (argc == 4 && strcmp(argv[1], "remove") == 0)
+                return change_registry("DllUnregisterServer", argv[2], atoi(argv[3]));
         if (argc != 3 || strcmp(argv[1], "serve") != 0 || !fd)
                 return 2;
         control = atoi(fd);

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import CLSID, CLSID_2, CLSID_3, TIMEOUT, describe, eventually, kill, processes, times, wait_gone
+from harness import CLI, CLSID, CLSID_2, CLSID_3, TIMEOUT, describe, eventually, kill, processes, times, wait_gone
 from wine import LOADER, WineCase, require
 
 PROGRAM = os.environ['BGTASK_TEST_WINE']
@@ -39,7 +39,7 @@ def used(pid):
 def threads(pid):
     try:
         return [int(thread) for thread in os.listdir(f'/proc/{pid}/task')]
-    except FileNotFoundError:
+    except OSError:
         return []
 
 
@@ -435,6 +435,16 @@ class SettingUp(WineCase):
         self.assertIn('bgtask-wine.dll.so', before)
         self.assertEqual(self.broker.bgtask('wine', 'remove').status, 0)
         self.assertNotIn('bgtask', self.registry())
+
+    def test_what_is_not_there_is_not_made_to_be_put_back(self):
+        prefix = self.broker.folder / 'none'
+        self.assertEqual(self.broker.bgtask('wine', 'remove', prefix).status, 0)
+        self.assertFalse(prefix.exists())
+
+    def test_those_who_set_up_a_prefix_at_the_same_time_do_not_disturb_each_other(self):
+        started = [subprocess.Popen([CLI, 'wine', 'setup'], env=self.broker.environment, stdin=subprocess.DEVNULL)
+                   for _ in range(3)]
+        self.assertEqual([one.wait(TIMEOUT) for one in started], [0, 0, 0])
 
     def registry(self):
         """What Wine writes when nothing of it runs any more, without times."""
