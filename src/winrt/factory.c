@@ -10,7 +10,8 @@ static const FactoryInfo *const lists[] = { value_factories, request_factories, 
                                             appdata_factories, library_factories, device_factories,
                                             buffer_factories, hostname_factories, socket_factories,
                                             socket_context_factories, socket_activity_factories,
-                                            identity_factories, reader_factories, writer_factories };
+                                            identity_factories, reader_factories, writer_factories,
+                                            threadpool_factories };
 
 #define FACTORIES_MAX 112
 

@@ -18,7 +18,7 @@ extern const FactoryInfo value_factories[], request_factories[], builder_factori
         group_factories[], refused_factories[], access_factories[], property_factories[], valueset_factories[],
         appdata_factories[], library_factories[], device_factories[], buffer_factories[], hostname_factories[],
         socket_factories[], socket_context_factories[], socket_activity_factories[],
-        identity_factories[], reader_factories[], writer_factories[];
+        identity_factories[], reader_factories[], writer_factories[], threadpool_factories[];
 
 /* RoGetActivationFactory(), to be given to programs by whatever carries that. The pointers are not NULL. */
 HRESULT factory_get(HSTRING class_name, const IID *iid, void **ret_factory);

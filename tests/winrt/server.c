@@ -228,6 +228,53 @@ static void a_deferral_keeps_the_task_alive(void)
         clear(&scene);
 }
 
+static Gate timer_is_over = GATE;
+
+/* As Microsoft's sample of a background task does. */
+static STDMETHODIMP on_elapsed(ITimerElapsedHandler *self, IThreadPoolTimer *timer)
+{
+        UINT32 progress = 0;
+
+        (void)IBackgroundTaskInstance_get_Progress(kept, &progress);
+        if (progress < 30)
+                return IBackgroundTaskInstance_put_Progress(kept, progress + 10);
+        (void)IThreadPoolTimer_Cancel(timer);
+        return IBackgroundTaskDeferral_Complete(deferral);
+}
+
+static STDMETHODIMP on_destroyed(ITimerDestroyedHandler *self, IThreadPoolTimer *timer)
+{
+        gate_raise(&timer_is_over);
+        return S_OK;
+}
+
+static void a_timer_completes_a_deferral(void)
+{
+        static const ITimerElapsedHandlerVtbl elapsed_vtable = { FIXED_SLOTS, on_elapsed };
+        static const ITimerDestroyedHandlerVtbl destroyed_vtable = { FIXED_SLOTS, on_destroyed };
+        static ITimerElapsedHandler elapsed = { &elapsed_vtable };
+        static ITimerDestroyedHandler destroyed = { &destroyed_vtable };
+        IThreadPoolTimerStatics *timers =
+                factory_of(STRING("Windows.System.Threading.ThreadPoolTimer"), &IID_IThreadPoolTimerStatics);
+        const TimeSpan millisecond = { 10000 };
+        IThreadPoolTimer *timer = NULL;
+        Scene scene = set_scene();
+        UINT32 progress = 0;
+
+        takes_deferral = 1;
+        start();
+        CHECK_OK(IThreadPoolTimerStatics_CreatePeriodicTimerWithCompletion(timers, &elapsed, millisecond, &destroyed,
+                                                                          &timer));
+        CHECK(gate_wait(&completed, 1) && checked == S_OK);
+        CHECK(gate_wait(&timer_is_over, 1));
+        CHECK_OK(IBackgroundTaskInstance_get_Progress(kept, &progress));
+        CHECK(progress == 30);
+        IThreadPoolTimer_Release(timer);
+        IBackgroundTaskDeferral_Release(deferral);
+        IBackgroundTaskInstance_Release(kept);
+        clear(&scene);
+}
+
 static void a_deferral_that_is_dropped_fails_the_run(void)
 {
         Scene scene = set_scene();
@@ -471,6 +518,7 @@ const Row server_rows[] = {
           a_run_is_created_by_the_factory_and_completes },
         { "IBackgroundTaskInstance.GetDeferral", "a deferral keeps the task alive; a second Complete() does nothing",
           a_deferral_keeps_the_task_alive },
+        { "SampleBackgroundTask", "a timer tells progress and completes a deferral", a_timer_completes_a_deferral },
         { "ours", "a deferral that is dropped fails the run", a_deferral_that_is_dropped_fails_the_run },
         { "BackgroundTaskCompletedEventArgs.CheckResult",
           "CheckResult() gives the HRESULT of a failed run, and history its name",
