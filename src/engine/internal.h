@@ -49,6 +49,7 @@ typedef struct ZoneEntry ZoneEntry;
 
 #define CLASS_REGISTRATION_USEC (60 * USEC_PER_SEC)
 #define ACKNOWLEDGE_USEC (10 * USEC_PER_SEC)
+#define SILENCE_USEC (60 * USEC_PER_SEC)
 #define GRACE_USEC (5 * USEC_PER_SEC)
 #define KILL_USEC (2 * USEC_PER_SEC)
 #define DEBOUNCE_USEC (2 * USEC_PER_SEC)
@@ -306,6 +307,7 @@ struct Server {
         bool app;                /* not to be signalled any more */
         bool unresponsive;
         uint64_t unresponsive_in; /* the event that showed it */
+        uint64_t silent_until_mono_usec; /* if it is not heard of until then, it is stopped when idle */
         bool outdated;           /* told to leave: not for new runs */
         bool released;           /* the broker was told; buried at the end of the event */
         bool stop_when_idle;

@@ -208,9 +208,12 @@ static void no_answer(Engine *e, Run *run, RunArgs args)
 
         if (!run->sent)
                 return;
-        if (!server->unresponsive)
+        if (!server->unresponsive) {
                 server->unresponsive_in = e->n_events;
+                server->silent_until_mono_usec = usec_add(e->now.mono_usec, SILENCE_USEC);
+        }
         server->unresponsive = true;
+        server_arm(e, server);
         ending_start_failed(e, run, (RunArgs){
                                             .detail = DETAIL_UNRESPONSIVE,
                                             .counts = first,

@@ -51,6 +51,7 @@ void server_heard(Engine *e, Server *server)
         if (!server->unresponsive)
                 return;
         server->unresponsive = false;
+        server_arm(e, server);
         class_resume(e, server);
 }
 
@@ -65,6 +66,12 @@ static bool has_waiting(const Server *server)
         return false;
 }
 
+/* What we have not launched is not ours to end. */
+static bool may_fall_silent(const Server *server)
+{
+        return server->unresponsive && server->state == SERVER_UP && server_may_signal(server);
+}
+
 void server_arm(Engine *e, Server *server)
 {
         uint64_t next = server->kill_mono_usec ? server->kill_mono_usec : USEC_INFINITY;
@@ -73,6 +80,8 @@ void server_arm(Engine *e, Server *server)
                 next = USEC_INFINITY;
         else if (server->state == SERVER_LAUNCHING || (server->state == SERVER_UP && has_waiting(server)))
                 next = MIN(next, server->class_until_mono_usec);
+        if (may_fall_silent(server) && server->silent_until_mono_usec > e->now.mono_usec)
+                next = MIN(next, server->silent_until_mono_usec);
         engine_set_alarm(e, &server->alarm, true, next);
 }
 
@@ -202,17 +211,27 @@ static void ask(Engine *e, Server *server, const Event *args)
         go(e, server, args);
 }
 
-static void never_registered(Engine *e, Server *server, const Event *args)
+static void fail_missing(Engine *e, Server *server)
 {
-        stop(e, server, args);
         fail_waiting(e, server, (RunArgs){ .detail = DETAIL_NEVER_REGISTERED, .counts = true, .launched = true });
 }
 
-/* It has other classes, and perhaps runs of them: only those that wait for the missing one are given up. */
-static void class_missing(Engine *e, Server *server, const Event *args)
+static void never_registered(Engine *e, Server *server, const Event *args)
 {
-        fail_waiting(e, server, (RunArgs){ .detail = DETAIL_NEVER_REGISTERED, .counts = true, .launched = true });
+        stop(e, server, args);
+        fail_missing(e, server);
+}
+
+/*
+ * It has other classes, and perhaps runs of them: only those that wait for the missing one are given up. Or it has
+ * hung for too long.
+ */
+static void class_missing_or_silent(Engine *e, Server *server, const Event *args)
+{
+        if (server->class_until_mono_usec <= e->now.mono_usec)
+                fail_missing(e, server);
         server_arm(e, server);
+        server_check_idle(e, server);
 }
 
 static void kill_tree(Engine *e, Server *server, const Event *args)
@@ -250,7 +269,7 @@ static const ServerCell cells[][_SERVER_EVENT_MAX] = {
                 [SERVER_CLASS_REGISTERED] = { "another class object", register_class },
                 [SERVER_GONE] = { "gone; 6.3", gone },
                 [SERVER_ASKED] = { "leaving (go), or stay", ask },
-                [SERVER_TIME_OVER] = { "up; 6.2 for those that wait", class_missing },
+                [SERVER_TIME_OVER] = { "up; 6.2 for those that wait; stopping if silent", class_missing_or_silent },
                 [SERVER_STOP] = { "stopping", stop },
         },
         [SERVER_LEAVING] = {
@@ -317,7 +336,10 @@ void server_check_idle(Engine *e, Server *server)
                 server->asked = false;
                 effect_reply_number(e, server->asked_token, 1);
         }
-        if (server->stop_when_idle && server->n_runs == 0 && server->state != SERVER_STOPPING)
+        if (server->n_runs > 0 || server->state == SERVER_STOPPING)
+                return;
+        if (server->stop_when_idle ||
+            (may_fall_silent(server) && server->silent_until_mono_usec <= e->now.mono_usec))
                 server_dispatch(e, server, SERVER_STOP, NULL);
 }
 

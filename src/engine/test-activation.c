@@ -3,6 +3,7 @@
 /* docs/semantics.md, 6.1 and 6.2: activation. */
 
 #include <errno.h>
+#include <signal.h>
 
 #include "engine/test-driver.h"
 
@@ -357,6 +358,31 @@ static void an_unanswered_run_makes_the_server_unresponsive_and_the_next_attempt
         driver_free(d);
 }
 
+static void a_server_that_hangs_is_stopped_when_it_is_silent_for_a_minute(void **state)
+{
+        Driver *d = driver_new_with_package();
+        uint64_t hung;
+
+        event_task(d);
+        d->run = RUN_MODE_HOLD;
+        fire(d);
+        hung = driver_last_run(d)->server;
+        d->run = RUN_MODE_COMPLETE;
+        d->ignore_signals = true;
+        driver_advance(d, 10 * USEC_PER_SEC);
+        driver_advance(d, 59 * USEC_PER_SEC);
+        assert_int_equal(d->n_history, 1);
+        assert_int_equal(d->n_signals, 0);
+        driver_advance(d, USEC_PER_SEC);
+        assert_int_equal(d->n_signals, 1);
+        assert_true(d->signals[0].server == hung);
+        assert_int_equal(d->signals[0].number, SIGTERM);
+        driver_advance(d, 2 * USEC_PER_SEC);
+        assert_int_equal(d->n_signals, 2);
+        assert_int_equal(d->signals[1].number, SIGKILL);
+        driver_free(d);
+}
+
 static void an_unresponsive_server_that_is_heard_of_again_takes_runs(void **state)
 {
         Driver *d = driver_new_with_package();
@@ -439,6 +465,7 @@ int main(void)
                 cmocka_unit_test(a_class_that_is_never_registered_fails_after_60_seconds_and_its_server_is_stopped),
                 cmocka_unit_test(the_time_of_registration_does_not_pass_while_the_machine_sleeps),
                 cmocka_unit_test(an_unanswered_run_makes_the_server_unresponsive_and_the_next_attempt_cold),
+                cmocka_unit_test(a_server_that_hangs_is_stopped_when_it_is_silent_for_a_minute),
                 cmocka_unit_test(an_unresponsive_server_that_is_heard_of_again_takes_runs),
                 cmocka_unit_test(a_refused_run_is_a_start_failure_that_counts),
                 cmocka_unit_test(a_warm_server_that_goes_before_it_answers_does_not_count),

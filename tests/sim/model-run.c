@@ -581,8 +581,10 @@ static void unresponsive(World *w, MFiring *f)
         bool first = s && (!s->unresponsive || s->unresponsive_in == w->model->n_atoms), launched = s && s->launched;
 
         if (s) {
-                if (!s->unresponsive)
+                if (!s->unresponsive) {
                         s->unresponsive_in = w->model->n_atoms;
+                        s->silent_mono = usec_add(w->now.mono_usec, 60 * USEC_PER_SEC);
+                }
                 s->unresponsive = true;
         }
         add_orphan(w, f);

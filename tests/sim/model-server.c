@@ -359,6 +359,12 @@ static bool has_run(Model *m, uint64_t server)
         return false;
 }
 
+/* 7: hung, and not heard of since. */
+static bool is_silent(const World *w, const MServer *s)
+{
+        return s->state == S_UP && s->unresponsive && server_signalable(s) && w->now.mono_usec >= s->silent_mono;
+}
+
 void model_server_deadlines(World *w)
 {
         Model *m = w->model;
@@ -377,7 +383,7 @@ void model_server_deadlines(World *w)
         for (size_t i = 0; i < m->n_servers; i++) {
                 MServer *s = &m->servers[i];
 
-                if (!s->doomed || has_run(m, s->id))
+                if ((!s->doomed && !is_silent(w, s)) || has_run(m, s->id))
                         continue;
                 if (server_signalable(s))
                         model_stop_server(w, s);

@@ -174,6 +174,9 @@ static void wake_mono(World *w, Wake *mono)
                         must_wake(mono, "class registration", s->class_mono, s->class_mono);
                 else if (s->state == S_UP && s->class_mono)
                         may_wake(mono, "class registration", s->class_mono);
+                /* If it has runs then, their end is waited for. */
+                if (s->state == S_UP && s->unresponsive && server_signalable(s) && s->silent_mono > w->now.mono_usec)
+                        must_wake(mono, "silent server", s->silent_mono, s->silent_mono);
         }
 }
 

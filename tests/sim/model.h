@@ -132,6 +132,7 @@ typedef struct MServer {
         uint64_t ask_token;
         bool registered_any;
         size_t unresponsive_in;   /* the atom that showed it */
+        uint64_t silent_mono;     /* and until when it is waited for */
 } MServer;
 
 typedef struct MObject {

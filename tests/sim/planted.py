@@ -6,6 +6,7 @@ it is about, which is compiled as the build did it and linked with the rest of t
 with its seed and section; README.md has a row for each bug.
 """
 
+import itertools
 import json
 import pathlib
 import re
@@ -70,8 +71,9 @@ class Build:
     def link(self, planted, folder):
         """The simulator with one object in the place of the engine's own."""
         program = str(folder / 'sim')
-        compiler = self.command_of('tests/sim/sim.c')[0]
-        subprocess.run([compiler, '-o', program, planted, *self.objects(), 'src/engine/libengine.a',
+        words = self.command_of('tests/sim/sim.c')
+        compiler = list(itertools.takewhile(lambda word: not word.startswith('-'), words))
+        subprocess.run([*compiler, '-o', program, planted, *self.objects(), 'src/engine/libengine.a',
                         'src/calendar/libcalendar.a', 'src/base/libbase.a', '-pthread'], cwd=self.build, check=True)
         return program
 
