@@ -399,8 +399,14 @@ typedef enum ProcessorArchitecture {
 typedef enum ApplicationDataLocality {
         ApplicationDataLocality_Local = 0,
         ApplicationDataLocality_Roaming = 1,
-        ApplicationDataLocality_Temporary = 2
+        ApplicationDataLocality_Temporary = 2,
+        ApplicationDataLocality_LocalCache = 3
 } ApplicationDataLocality;
+
+typedef enum ApplicationDataCreateDisposition {
+        ApplicationDataCreateDisposition_Always = 0,
+        ApplicationDataCreateDisposition_Existing = 1
+} ApplicationDataCreateDisposition;
 
 typedef enum AsyncStatus {
         AsyncStatus_Started = 0,

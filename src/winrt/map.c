@@ -213,6 +213,7 @@ VTABLES(GUID_BackgroundTaskRegistration, id);
 VTABLES(HSTRING_BackgroundTaskRegistrationGroup, name);
 VTABLES(HSTRING_IInspectable, name);
 VTABLES(HSTRING_SocketActivityInformation, name);
+VTABLES(HSTRING_ApplicationDataContainer, name);
 
 #define COLLECTIONS u"Windows.Foundation.Collections."
 #define BACKGROUND u"Windows.ApplicationModel.Background."
@@ -238,6 +239,8 @@ static const MapClasses classes[] = {
         [MAP_OBJECTS] = CLASSES(HSTRING_IInspectable, u"String, Object"),
         [MAP_SOCKETS] = CLASSES(HSTRING_SocketActivityInformation,
                                 u"String, Windows.Networking.Sockets.SocketActivityInformation"),
+        [MAP_CONTAINERS] = CLASSES(HSTRING_ApplicationDataContainer,
+                                   u"String, Windows.Storage.ApplicationDataContainer"),
 };
 
 HRESULT map_new(MapKind kind, MapEntry *entries, size_t n, void *ret)

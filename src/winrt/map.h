@@ -11,6 +11,7 @@ typedef enum MapKind {
         MAP_GROUPS,      /* <String, BackgroundTaskRegistrationGroup> */
         MAP_OBJECTS,     /* <String, Object> */
         MAP_SOCKETS,     /* <String, SocketActivityInformation> */
+        MAP_CONTAINERS,  /* <String, ApplicationDataContainer> */
         MAP_X_MAX
 } MapKind;
 

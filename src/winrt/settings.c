@@ -20,7 +20,7 @@
 #define ERROR_DISK_FULL 112
 #define ERROR_FILE_CORRUPT 1392
 
-static HRESULT from_errno(int error)
+HRESULT settings_hresult(int error)
 {
         switch (error) {
         case ENOMEM:
@@ -96,14 +96,14 @@ static HRESULT write_file(const char *path, const bgt_record *record, const bgt_
         bool good;
 
         if (!file)
-                return from_errno(errno);
+                return settings_hresult(errno);
         (void)fputs(FIRST_LINE, file);
         for (size_t i = 0; (key = bgt_record_key(record, i)); i++)
                 put_line(file, record, types, key);
         errno = 0;
         good = fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
         if (fclose(file) < 0 || !good)
-                return from_errno(errno);
+                return settings_hresult(errno);
         return S_OK;
 }
 
@@ -133,7 +133,7 @@ HRESULT settings_save(const char *path, const MapEntry *entries, size_t n)
         if (SUCCEEDED(hr))
                 hr = write_file(temporary, record, types);
         if (SUCCEEDED(hr) && rename(temporary, path) < 0)
-                hr = from_errno(errno);
+                hr = settings_hresult(errno);
         bgt_record_unref(types);
         bgt_record_unref(record);
         return hr;
@@ -286,10 +286,10 @@ static HRESULT lock_folder(const char *path, bool to_write, int *ret_fd)
                 return E_OUTOFMEMORY;
         fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
-                return from_errno(errno);
+                return settings_hresult(errno);
         while (flock(fd, to_write ? LOCK_EX : LOCK_SH) < 0)
                 if (errno != EINTR) {
-                        HRESULT hr = from_errno(errno);
+                        HRESULT hr = settings_hresult(errno);
 
                         safe_close(fd);
                         return hr;
@@ -309,7 +309,7 @@ HRESULT settings_load(const char *path, bool to_write, int *ret_fd, MapEntry **r
                 if (r == -EBADMSG || r == -EINVAL || r == -E2BIG)
                         hr = HRESULT_FROM_WIN32(ERROR_FILE_CORRUPT);
                 else if (r < 0)
-                        hr = from_errno(-r);
+                        hr = settings_hresult(-r);
         }
         if (SUCCEEDED(hr))
                 hr = from_record(record, types, ret_entries, ret_n);

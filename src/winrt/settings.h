@@ -8,6 +8,8 @@
 
 #include "winrt/map.h"
 
+/* What an errno of the file system is. */
+HRESULT settings_hresult(int error);
 /*
  * Locks and reads; a file that is not there is empty. *ret_fd holds the lock, and is left alone if there is none; the
  * entries become the caller's.

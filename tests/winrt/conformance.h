@@ -28,7 +28,8 @@ typedef struct Row {
 extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_rows[], data_rows[], builder_rows[],
         refusal_rows[], group_rows[], server_rows[], activation_rows[], trigger_rows[], library_rows[],
         object_rows[], memory_rows[], thread_rows[], socket_rows[], socket_run_rows[], enum_rows[],
-        quota_rows[], confined_rows[], error_rows[], identity_rows[], stream_rows[], timer_rows[], timer_memory_rows[];
+        quota_rows[], confined_rows[], error_rows[], identity_rows[], stream_rows[], timer_rows[], timer_memory_rows[],
+        container_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));
@@ -78,6 +79,8 @@ IInspectable *new_connection_trigger(HSTRING id);
 /* Triggers of a library of the user. */
 IInspectable *new_content_trigger(KnownLibraryId id);
 IInspectable *new_tracker_trigger(KnownLibraryId id);
+/* ApplicationData.Current. */
+IApplicationData *app_data(void);
 /* A ValueSet with a value of every type, and whether another one has them. */
 IPropertySet *new_set_of_all_types(void);
 void check_set_of_all_types(void *set);

@@ -216,7 +216,7 @@ static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
                             stranger_rows, socket_rows, error_rows, stream_rows, timer_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows,
-                            identity_rows },
+                            identity_rows, container_rows },
         [PLACE_SERVER] = { server_rows, trigger_rows, library_rows },
         [PLACE_RUNS] = { activation_rows },
         [PLACE_COM] = { object_rows, memory_rows, timer_memory_rows },

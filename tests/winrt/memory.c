@@ -267,7 +267,8 @@ static HRESULT use_settings(void)
 {
         IApplicationDataStatics *statics =
                 factory_of(STRING("Windows.Storage.ApplicationData"), &IID_IApplicationDataStatics);
-        IApplicationDataContainer *container = NULL;
+        IMapView_HSTRING_ApplicationDataContainer *containers = NULL;
+        IApplicationDataContainer *container = NULL, *inner = NULL;
         IMap_HSTRING_IInspectable *map = NULL;
         IApplicationData *data = NULL;
         IStorageFolder *folder = NULL;
@@ -280,6 +281,14 @@ static HRESULT use_settings(void)
         TRY(fill_set(set));
         TRY(IPropertySet_QueryInterface(set, &IID_IMap_HSTRING_IInspectable, (void **)&map));
         TRY(IMap_HSTRING_IInspectable_Clear(map));
+        TRY(IApplicationDataContainer_CreateContainer(container, STRING("inner"),
+                                                      ApplicationDataCreateDisposition_Always, &inner));
+        TRY(IApplicationDataContainer_get_Containers(container, &containers));
+        TRY(IApplicationDataContainer_DeleteContainer(container, STRING("inner")));
+        DROP(folder);
+        TRY(IApplicationData_get_TemporaryFolder(data, &folder));
+        DROP(containers);
+        DROP(inner);
         DROP(map);
         DROP(set);
         DROP(container);

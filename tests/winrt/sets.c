@@ -445,7 +445,7 @@ static void values_keep_their_types(void)
 
 /* ApplicationData. */
 
-static IApplicationData *current(void)
+IApplicationData *app_data(void)
 {
         IApplicationDataStatics *statics =
                 factory_of(STRING("Windows.Storage.ApplicationData"), &IID_IApplicationDataStatics);
@@ -460,7 +460,7 @@ static IPropertySet *settings(void)
 {
         static const IID *const iids[] = { &IID_IApplicationDataContainer };
         IApplicationDataContainer *container = NULL;
-        IApplicationData *data = current();
+        IApplicationData *data = app_data();
         IPropertySet *set = NULL;
 
         CHECK_OK(IApplicationData_get_LocalSettings(data, &container));
@@ -475,7 +475,7 @@ static IPropertySet *settings(void)
 static void an_app_has_a_folder(void)
 {
         static const IID *const iids[] = { &IID_IStorageFolder, &IID_IStorageItem };
-        IApplicationData *data = current();
+        IApplicationData *data = app_data();
         IStorageFolder *folder = NULL;
         IStorageItem *item = NULL;
         HSTRING path = NULL;
