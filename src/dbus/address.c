@@ -104,6 +104,11 @@ static bool is_own(int fd)
                (peer.uid == geteuid() || peer.uid == 0);
 }
 
+bool address_may_answer_soon(int error)
+{
+        return error == -ECONNREFUSED || error == -EAGAIN;
+}
+
 static int connect_first(const char *address, bool own, int *ret_fd, const char **ret_entry)
 {
         int r = -EINVAL;
@@ -119,8 +124,9 @@ static int connect_first(const char *address, bool own, int *ret_fd, const char 
                         *ret_entry = address;
                         return 0;
                 }
-                /* An entry that is not for us says nothing about the one that is. */
-                if (q != -EINVAL)
+                /* An entry that is not for us says nothing about the one that is, nor does a later one about one that
+                 * may answer soon. */
+                if (q != -EINVAL && !address_may_answer_soon(r))
                         r = q;
         }
         return r;

@@ -3,6 +3,7 @@
 
 /* D-Bus addresses of Unix sockets, as DBUS_SESSION_BUS_ADDRESS has them. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ADDRESS_SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
@@ -10,9 +11,11 @@
 /*
  * Connects to the first of the entries ("unix:path=…", "unix:abstract=…", separated by ';') that answers. The socket
  * is non-blocking and the caller's. -EINVAL if the address has no entry that can be understood, else what the last one
- * failed with (-ENOENT, -ECONNREFUSED, -EAGAIN if its queue is full …).
+ * failed with (-ENOENT …), unless address_may_answer_soon() is true of another's.
  */
 int address_connect(const char *address, int *ret_fd);
+/* The socket is there, and nobody listens on it yet (-ECONNREFUSED), or its queue is full (-EAGAIN). */
+bool address_may_answer_soon(int error);
 
 /*
  * The same where who listens is this process's own user, or root: anybody may listen at the address of a bus that is

@@ -72,6 +72,10 @@ static void what_no_entry_answers_says_why(void **state)
         assert_int_equal(try_address("%s", "unix:path=/x%00y"), -EINVAL);
         assert_int_equal(try_address("%s", "unix:path=/nonexistent/bus"), -ENOENT);
         assert_int_equal(try_address("%s", "unix:path=/nonexistent/bus;tcp:"), -ENOENT);
+        /* Nobody listens at the first yet, whatever is said of the other. */
+        assert_int_equal(try_address("%s", "unix:abstract=bgtask-nobody;unix:path=/nonexistent/bus"), -ECONNREFUSED);
+        assert_true(address_may_answer_soon(-ECONNREFUSED));
+        assert_false(address_may_answer_soon(-ENOENT));
 }
 
 static void a_path_that_is_too_long_is_refused(void **state)

@@ -42,7 +42,10 @@ static void stop_waiting(SystemBus *bus)
 
 static void on_folder(LoopSource *source, uint32_t events, void *userdata)
 {
-        try_connect(userdata);
+        SystemBus *bus = userdata;
+
+        bus->n_retries = 0;
+        try_connect(bus);
 }
 
 static void on_retry(Delay *delay, void *userdata)
@@ -167,7 +170,7 @@ static void wait_for_bus(SystemBus *bus)
                 return;
         }
         r = connect_now(bus);
-        if (r == -ECONNREFUSED && bus->n_retries++ < RETRIES_MAX)
+        if (address_may_answer_soon(r) && bus->n_retries++ < RETRIES_MAX)
                 delay_start(&bus->retry, RETRY_USEC << bus->n_retries);
         if (r >= 0)
                 stop_waiting(bus);
