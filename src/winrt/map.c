@@ -93,6 +93,20 @@ static STDMETHODIMP lookup_name(void *self, HSTRING key, IUnknown **ret_value)
         return lookup(find_name(map_of(self), key), ret_value);
 }
 
+/* The text of a value that is one. */
+static HRESULT hand_out_text(const MapEntry *entry, HSTRING *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        return entry ? IPropertyValue_GetString((IPropertyValue *)entry->value, ret_value) : E_BOUNDS;
+}
+
+static STDMETHODIMP lookup_text(void *self, HSTRING key, HSTRING *ret_value)
+{
+        return hand_out_text(find_name(map_of(self), key), ret_value);
+}
+
 static STDMETHODIMP get_size(void *self, UINT32 *ret_value)
 {
         if (!ret_value)
@@ -147,6 +161,11 @@ static STDMETHODIMP pair_get_value(void *self, IUnknown **ret_value)
         return S_OK;
 }
 
+static STDMETHODIMP pair_get_text(void *self, HSTRING *ret_value)
+{
+        return hand_out_text(&((Pair *)object_of(self))->entry, ret_value);
+}
+
 static void pair_done(Object *object)
 {
         entry_done(&((Pair *)object)->entry);
@@ -197,16 +216,17 @@ HRESULT map_first(void *view, void *ret_iterator)
         return new_iterator(map_of(view), ret_iterator);
 }
 
-#define VTABLES(suffix, key)                                                                                    \
+#define VTABLES_OF(suffix, key, lookup_it, get_it)                                                              \
         static const IMapView_##suffix##Vtbl suffix##_map = {                                                   \
-                INSPECTABLE_SLOTS, .Lookup = (void *)lookup_##key, .get_Size = (void *)get_size,                \
+                INSPECTABLE_SLOTS, .Lookup = (void *)lookup_it, .get_Size = (void *)get_size,                   \
                 .HasKey = (void *)has_##key, .Split = (void *)split,                                            \
         };                                                                                                      \
         static const IIterable_##suffix##Vtbl suffix##_iterable = { INSPECTABLE_SLOTS, .First = (void *)first };\
         static const IIterator_##suffix##Vtbl suffix##_iterator = { ITERATOR_SLOTS };                           \
         static const IKeyValuePair_##suffix##Vtbl suffix##_pair = {                                             \
-                INSPECTABLE_SLOTS, .get_Key = (void *)pair_get_##key, .get_Value = (void *)pair_get_value,      \
+                INSPECTABLE_SLOTS, .get_Key = (void *)pair_get_##key, .get_Value = (void *)get_it,              \
         }
+#define VTABLES(suffix, key) VTABLES_OF(suffix, key, lookup_##key, pair_get_value)
 
 VTABLES(GUID_IBackgroundTaskRegistration, id);
 VTABLES(GUID_BackgroundTaskRegistration, id);
@@ -214,6 +234,7 @@ VTABLES(HSTRING_BackgroundTaskRegistrationGroup, name);
 VTABLES(HSTRING_IInspectable, name);
 VTABLES(HSTRING_SocketActivityInformation, name);
 VTABLES(HSTRING_ApplicationDataContainer, name);
+VTABLES_OF(HSTRING_HSTRING, name, lookup_text, pair_get_text);
 
 #define COLLECTIONS u"Windows.Foundation.Collections."
 #define BACKGROUND u"Windows.ApplicationModel.Background."
@@ -241,6 +262,7 @@ static const MapClasses classes[] = {
                                 u"String, Windows.Networking.Sockets.SocketActivityInformation"),
         [MAP_CONTAINERS] = CLASSES(HSTRING_ApplicationDataContainer,
                                    u"String, Windows.Storage.ApplicationDataContainer"),
+        [MAP_STRINGS] = CLASSES(HSTRING_HSTRING, u"String, String"),
 };
 
 HRESULT map_new(MapKind kind, MapEntry *entries, size_t n, void *ret)

@@ -12,6 +12,7 @@ typedef enum MapKind {
         MAP_OBJECTS,     /* <String, Object> */
         MAP_SOCKETS,     /* <String, SocketActivityInformation> */
         MAP_CONTAINERS,  /* <String, ApplicationDataContainer> */
+        MAP_STRINGS,     /* <String, String>: the values are PropertyValues of texts */
         MAP_X_MAX
 } MapKind;
 

@@ -7,6 +7,7 @@
 
 #include "winrt/events.h"
 #include "winrt/factory.h"
+#include "winrt/property.h"
 #include "winrt/settings.h"
 
 typedef struct ValueSet {
@@ -25,7 +26,7 @@ typedef struct ChangedArgs {
         HSTRING key;
 } ChangedArgs;
 
-static const Class set_class, property_class, settings_class;
+static const Class set_class, property_class, settings_class, string_class;
 
 static ValueSet *set_of(void *self)
 {
@@ -155,7 +156,9 @@ static HRESULT make_view(ValueSet *set, IMapView_HSTRING_IInspectable **ret_view
         if (SUCCEEDED(hr))
                 hr = copy_entries(set, &entries);
         hr = end(set, hr, false);
-        return SUCCEEDED(hr) ? map_new(MAP_OBJECTS, entries, n, ret_view) : hr;
+        if (FAILED(hr))
+                return hr;
+        return map_new(set->object.class_ == &string_class ? MAP_STRINGS : MAP_OBJECTS, entries, n, ret_view);
 }
 
 static STDMETHODIMP get_view(IMap_HSTRING_IInspectable *self, IMapView_HSTRING_IInspectable **ret_view)
@@ -278,6 +281,15 @@ static HRESULT put(ValueSet *set, HSTRING key, IInspectable *value, boolean *ret
         return S_OK;
 }
 
+/* Settings and what goes to another process are of values, and each has a name. */
+static bool may_hold(const ValueSet *set, HSTRING key, IInspectable *value)
+{
+        const Class *class_ = set->object.class_;
+
+        return class_ == &property_class || class_ == &string_class ||
+                (!WindowsIsStringEmpty(key) && is_value(value, !set->path));
+}
+
 static STDMETHODIMP insert(IMap_HSTRING_IInspectable *self, HSTRING key, IInspectable *value, boolean *ret_replaced)
 {
         ValueSet *set = set_of(self);
@@ -287,7 +299,7 @@ static STDMETHODIMP insert(IMap_HSTRING_IInspectable *self, HSTRING key, IInspec
         if (!ret_replaced)
                 return E_POINTER;
         *ret_replaced = 0;
-        if (set->object.class_ != &property_class && (WindowsIsStringEmpty(key) || !is_value(value, !set->path)))
+        if (!may_hold(set, key, value))
                 return E_INVALIDARG;
         hr = begin(set, true);
         if (SUCCEEDED(hr))
@@ -378,6 +390,56 @@ static const Class set_class = SET_CLASS(u"Windows.Foundation.Collections.ValueS
 static const Class property_class = SET_CLASS(u"Windows.Foundation.Collections.PropertySet");
 static const Class settings_class = SET_CLASS(u"Windows.Storage.ApplicationDataContainerSettings");
 
+/* A StringMap keeps its texts as values, and is a set of them in all else. */
+
+static STDMETHODIMP lookup_text(IMap_HSTRING_HSTRING *self, HSTRING key, HSTRING *ret_value)
+{
+        IInspectable *value;
+        HRESULT hr;
+
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = NULL;
+        hr = lookup((IMap_HSTRING_IInspectable *)self, key, &value);
+        if (FAILED(hr))
+                return hr;
+        hr = IPropertyValue_GetString((IPropertyValue *)value, ret_value);
+        IInspectable_Release(value);
+        return hr;
+}
+
+static STDMETHODIMP insert_text(IMap_HSTRING_HSTRING *self, HSTRING key, HSTRING text, boolean *ret_replaced)
+{
+        IInspectable *value;
+        HRESULT hr;
+
+        if (!ret_replaced)
+                return E_POINTER;
+        *ret_replaced = 0;
+        hr = property_new_string(text, &value);
+        if (FAILED(hr))
+                return hr;
+        hr = insert((IMap_HSTRING_IInspectable *)self, key, value, ret_replaced);
+        IInspectable_Release(value);
+        return hr;
+}
+
+static const IMap_HSTRING_HSTRINGVtbl text_map_vtable = {
+        INSPECTABLE_SLOTS, .Lookup = lookup_text, .get_Size = (void *)get_size, .HasKey = (void *)has_key,
+        .GetView = (void *)get_view, .Insert = insert_text, .Remove = (void *)remove_key, .Clear = (void *)clear,
+};
+static const IIterable_HSTRING_HSTRINGVtbl text_iterable_vtable = { INSPECTABLE_SLOTS, .First = (void *)first };
+static const IObservableMap_HSTRING_HSTRINGVtbl text_observable_vtable = {
+        INSPECTABLE_SLOTS, .add_MapChanged = (void *)add_changed, .remove_MapChanged = (void *)remove_changed,
+};
+/* IObservableMap is where it is in the sets: tell() hands it out. */
+static const Class string_class = {
+        .name = u"Windows.Foundation.Collections.StringMap", .size = sizeof(ValueSet), .done = set_done,
+        .faces = { { &IID_IMap_HSTRING_HSTRING, &text_map_vtable, NULL },
+                   { &IID_IIterable_HSTRING_HSTRING, &text_iterable_vtable, NULL },
+                   { &IID_IObservableMap_HSTRING_HSTRING, &text_observable_vtable, NULL } },
+};
+
 static HRESULT new_set(const Class *class_, const char *path, IPropertySet **ret)
 {
         char *copy = path ? strdup(path) : NULL;
@@ -420,8 +482,14 @@ static HRESULT activate_property_set(const FactoryInfo *info, IInspectable **ret
         return new_set(&property_class, NULL, (IPropertySet **)ret_instance);
 }
 
+static HRESULT activate_string_map(const FactoryInfo *info, IInspectable **ret_instance)
+{
+        return new_set(&string_class, NULL, (IPropertySet **)ret_instance);
+}
+
 const FactoryInfo valueset_factories[] = {
         { u"Windows.Foundation.Collections.PropertySet", { { NULL, NULL, NULL } }, activate_property_set },
+        { u"Windows.Foundation.Collections.StringMap", { { NULL, NULL, NULL } }, activate_string_map },
         { u"Windows.Foundation.Collections.ValueSet", { { NULL, NULL, NULL } }, activate },
         { NULL, { { NULL, NULL, NULL } }, NULL },
 };

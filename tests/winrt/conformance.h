@@ -29,7 +29,7 @@ extern const Row value_rows[], event_rows[], class_rows[], refused_rows[], set_r
         refusal_rows[], group_rows[], server_rows[], activation_rows[], trigger_rows[], library_rows[],
         object_rows[], memory_rows[], thread_rows[], socket_rows[], socket_run_rows[], enum_rows[],
         quota_rows[], confined_rows[], error_rows[], identity_rows[], stream_rows[], timer_rows[], timer_memory_rows[],
-        container_rows[];
+        container_rows[], string_rows[], string_memory_rows[];
 
 /* Ends the row. */
 void fail_row(const char *file, int line, const char *what) __attribute__((noreturn));

@@ -209,17 +209,17 @@ static const Row stranger_rows[] = {
         { NULL },
 };
 
-#define ROWS_MAX 10
+#define ROWS_MAX 11
 
 static const Row *const rows[PLACE_MAX][ROWS_MAX] = {
         [PLACE_NOWHERE] = { value_rows, set_rows, event_rows, class_rows, thread_rows,
-                            stranger_rows, socket_rows, error_rows, stream_rows, timer_rows },
+                            stranger_rows, socket_rows, error_rows, stream_rows, timer_rows, string_rows },
         [PLACE_CONFINED] = { confined_rows },
         [PLACE_PACKAGE] = { data_rows, builder_rows, refusal_rows, group_rows, refused_rows, enum_rows,
                             identity_rows, container_rows },
         [PLACE_SERVER] = { server_rows, trigger_rows, library_rows },
         [PLACE_RUNS] = { activation_rows },
-        [PLACE_COM] = { object_rows, memory_rows, timer_memory_rows },
+        [PLACE_COM] = { object_rows, memory_rows, timer_memory_rows, string_memory_rows },
 };
 
 /* NULL: there are none of this name. */
