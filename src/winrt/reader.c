@@ -7,20 +7,16 @@
 
 #include "winrt/async.h"
 #include "winrt/buffer.h"
+#include "winrt/data-stream.h"
 #include "winrt/factory.h"
 #include "winrt/reader.h"
 #include "winrt/scalar.h"
 
 typedef struct Reader {
-        Object object;
-        pthread_mutex_t lock;
-        IInputStream *stream; /* NULL: none, or it was detached */
+        DataStream data;
         UINT8 *bytes;
         UINT32 start, end; /* what is not consumed */
-        UnicodeEncoding encoding;
-        ByteOrder order;
         InputStreamOptions options;
-        bool is_closed;
 } Reader;
 
 static Reader *reader_of(void *self)
@@ -32,10 +28,8 @@ static void reader_done(Object *object)
 {
         Reader *reader = (Reader *)object;
 
-        if (reader->stream)
-                IInputStream_Release(reader->stream);
         free(reader->bytes);
-        pthread_mutex_destroy(&reader->lock);
+        data_stream_done(&reader->data);
 }
 
 /* Takes n bytes; E_BOUNDS if there are fewer, and then none is taken. */
@@ -43,8 +37,8 @@ static HRESULT take(Reader *reader, void *to, UINT32 n)
 {
         HRESULT hr = S_OK;
 
-        pthread_mutex_lock(&reader->lock);
-        if (reader->is_closed)
+        pthread_mutex_lock(&reader->data.lock);
+        if (reader->data.is_closed)
                 hr = RO_E_CLOSED;
         else if (n > reader->end - reader->start)
                 hr = E_BOUNDS;
@@ -52,7 +46,7 @@ static HRESULT take(Reader *reader, void *to, UINT32 n)
                 memcpy(to, reader->bytes + reader->start, n);
                 reader->start += n;
         }
-        pthread_mutex_unlock(&reader->lock);
+        pthread_mutex_unlock(&reader->data.lock);
         return hr;
 }
 
@@ -67,7 +61,7 @@ static HRESULT take_number(void *self, void *ret, UINT32 n)
         hr = take(reader, bytes, n);
         if (FAILED(hr))
                 return hr;
-        scalar_order(bytes, n, reader->order);
+        scalar_order(bytes, n, reader->data.order);
         memcpy(ret, bytes, n);
         return S_OK;
 }
@@ -107,7 +101,7 @@ static STDMETHODIMP read_guid(IDataReader *self, GUID *ret_value)
 
         if (FAILED(hr))
                 return hr;
-        scalar_order_guid(bytes, reader_of(self)->order);
+        scalar_order_guid(bytes, reader_of(self)->data.order);
         memcpy(ret_value, bytes, sizeof bytes);
         return S_OK;
 }
@@ -124,10 +118,10 @@ static HRESULT take_copy(Reader *reader, UINT64 n, UINT8 **ret)
         UINT32 left;
         HRESULT hr;
 
-        pthread_mutex_lock(&reader->lock);
+        pthread_mutex_lock(&reader->data.lock);
         left = reader->end - reader->start;
-        hr = reader->is_closed ? RO_E_CLOSED : S_OK;
-        pthread_mutex_unlock(&reader->lock);
+        hr = reader->data.is_closed ? RO_E_CLOSED : S_OK;
+        pthread_mutex_unlock(&reader->data.lock);
         if (FAILED(hr) || n > left)
                 return FAILED(hr) ? hr : E_BOUNDS;
         copy = malloc(MAX((size_t)n, (size_t)1));
@@ -153,7 +147,7 @@ static STDMETHODIMP read_buffer(IDataReader *self, UINT32 n, IBuffer **ret_buffe
 static STDMETHODIMP read_string(IDataReader *self, UINT32 n, HSTRING *ret_value)
 {
         Reader *reader = reader_of(self);
-        UINT32 unit = reader->encoding == UnicodeEncoding_Utf8 ? 1 : 2;
+        UINT32 unit = reader->data.encoding == UnicodeEncoding_Utf8 ? 1 : 2;
         _cleanup_(freep) UINT8 *bytes = NULL;
         HRESULT hr;
 
@@ -166,7 +160,7 @@ static STDMETHODIMP read_string(IDataReader *self, UINT32 n, HSTRING *ret_value)
         if (unit == 1)
                 return string_from_bytes(bytes, n, ret_value);
         for (UINT32 i = 0; i < n; i++)
-                scalar_order(bytes + 2 * (size_t)i, 2, reader->encoding == UnicodeEncoding_Utf16BE ?
+                scalar_order(bytes + 2 * (size_t)i, 2, reader->data.encoding == UnicodeEncoding_Utf16BE ?
                              ByteOrder_BigEndian : ByteOrder_LittleEndian);
         return WindowsCreateString((const WCHAR *)(void *)bytes, n, ret_value);
 }
@@ -179,31 +173,27 @@ static STDMETHODIMP get_left(IDataReader *self, UINT32 *ret_value)
 
         if (!ret_value)
                 return E_POINTER;
-        pthread_mutex_lock(&reader->lock);
+        pthread_mutex_lock(&reader->data.lock);
         *ret_value = reader->end - reader->start;
-        pthread_mutex_unlock(&reader->lock);
+        pthread_mutex_unlock(&reader->data.lock);
         return S_OK;
 }
 
-#define PROPERTY(name, ctype, valid)                                                    \
-        static STDMETHODIMP get_##name(IDataReader *self, ctype *ret_value)             \
-        {                                                                               \
-                if (!ret_value)                                                         \
-                        return E_POINTER;                                               \
-                *ret_value = reader_of(self)->name;                                     \
-                return S_OK;                                                            \
-        }                                                                               \
-        static STDMETHODIMP put_##name(IDataReader *self, ctype value)                  \
-        {                                                                               \
-                if (!(valid))                                                           \
-                        return E_INVALIDARG;                                            \
-                reader_of(self)->name = value;                                          \
-                return S_OK;                                                            \
-        }
+static STDMETHODIMP get_options(IDataReader *self, InputStreamOptions *ret_value)
+{
+        if (!ret_value)
+                return E_POINTER;
+        *ret_value = reader_of(self)->options;
+        return S_OK;
+}
 
-PROPERTY(encoding, UnicodeEncoding, (unsigned)value <= UnicodeEncoding_Utf16BE)
-PROPERTY(order, ByteOrder, (unsigned)value <= ByteOrder_BigEndian)
-PROPERTY(options, InputStreamOptions, ((unsigned)value & ~3u) == 0)
+static STDMETHODIMP put_options(IDataReader *self, InputStreamOptions value)
+{
+        if ((unsigned)value & ~3u)
+                return E_INVALIDARG;
+        reader_of(self)->options = value;
+        return S_OK;
+}
 
 /* The stream. */
 
@@ -213,11 +203,11 @@ static HRESULT append(Reader *reader, const UINT8 *bytes, UINT32 n)
         UINT8 *grown;
         HRESULT hr = S_OK;
 
-        pthread_mutex_lock(&reader->lock);
+        pthread_mutex_lock(&reader->data.lock);
         left = reader->end - reader->start;
         grown = left <= UINT32_MAX - n ? malloc(MAX((size_t)left + n, (size_t)1)) : NULL;
-        if (reader->is_closed || !grown) {
-                hr = reader->is_closed ? RO_E_CLOSED : E_OUTOFMEMORY;
+        if (reader->data.is_closed || !grown) {
+                hr = reader->data.is_closed ? RO_E_CLOSED : E_OUTOFMEMORY;
                 free(grown);
         } else {
                 if (left > 0)
@@ -228,7 +218,7 @@ static HRESULT append(Reader *reader, const UINT8 *bytes, UINT32 n)
                 reader->start = 0;
                 reader->end = left + n;
         }
-        pthread_mutex_unlock(&reader->lock);
+        pthread_mutex_unlock(&reader->data.lock);
         return hr;
 }
 
@@ -270,12 +260,7 @@ static STDMETHODIMP load_async(IDataReader *self, UINT32 count, IAsyncOperation_
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        pthread_mutex_lock(&reader->lock);
-        stream = reader->stream;
-        hr = reader->is_closed ? RO_E_CLOSED : stream ? S_OK : E_ILLEGAL_METHOD_CALL;
-        if (SUCCEEDED(hr))
-                IInputStream_AddRef(stream);
-        pthread_mutex_unlock(&reader->lock);
+        hr = data_stream_get(&reader->data, &stream);
         if (FAILED(hr))
                 return hr;
         hr = load_from(reader, stream, count, &n);
@@ -293,51 +278,18 @@ static STDMETHODIMP detach_buffer(IDataReader *self, IBuffer **ret_buffer)
         return read_buffer(self, left, ret_buffer);
 }
 
-static IInputStream *take_stream(Reader *reader, bool closes)
-{
-        IInputStream *stream;
-
-        pthread_mutex_lock(&reader->lock);
-        stream = TAKE_PTR(reader->stream);
-        reader->is_closed = reader->is_closed || closes;
-        pthread_mutex_unlock(&reader->lock);
-        return stream;
-}
-
-static STDMETHODIMP detach_stream(IDataReader *self, IInputStream **ret_stream)
-{
-        if (!ret_stream)
-                return E_POINTER;
-        *ret_stream = take_stream(reader_of(self), false);
-        return S_OK;
-}
-
-/* With its stream, unless that was detached. */
-static STDMETHODIMP close_reader(IClosable *self)
-{
-        IInputStream *stream = take_stream(reader_of(self), true);
-
-        if (stream) {
-                closable_close(stream);
-                IInputStream_Release(stream);
-        }
-        return S_OK;
-}
-
 static const IDataReaderVtbl reader_vtable = {
-        INSPECTABLE_SLOTS, .get_UnconsumedBufferLength = get_left, .get_UnicodeEncoding = get_encoding,
-        .put_UnicodeEncoding = put_encoding, .get_ByteOrder = get_order, .put_ByteOrder = put_order,
+        INSPECTABLE_SLOTS, .get_UnconsumedBufferLength = get_left, DATA_STREAM_SLOTS,
         .get_InputStreamOptions = get_options, .put_InputStreamOptions = put_options, .ReadByte = read_byte,
         .ReadBytes = read_bytes, .ReadBuffer = read_buffer, .ReadBoolean = read_boolean, .ReadGuid = read_guid,
         .ReadInt16 = read_int16, .ReadInt32 = read_int32, .ReadInt64 = read_int64, .ReadUInt16 = read_uint16,
         .ReadUInt32 = read_uint32, .ReadUInt64 = read_uint64, .ReadSingle = read_single, .ReadDouble = read_double,
         .ReadString = read_string, .ReadDateTime = read_date, .ReadTimeSpan = read_span, .LoadAsync = load_async,
-        .DetachBuffer = detach_buffer, .DetachStream = detach_stream,
+        .DetachBuffer = detach_buffer,
 };
-static const IClosableVtbl closable_vtable = { INSPECTABLE_SLOTS, .Close = close_reader };
 static const Class reader_class = {
         .name = u"Windows.Storage.Streams.DataReader", .size = sizeof(Reader), .done = reader_done,
-        .faces = { { &IID_IDataReader, &reader_vtable, NULL }, { &IID_IClosable, &closable_vtable, NULL } },
+        .faces = { { &IID_IDataReader, &reader_vtable, NULL }, { &IID_IClosable, &data_stream_closable, NULL } },
 };
 
 static HRESULT new_reader(IInputStream *stream, Reader **ret, IDataReader **ret_reader)
@@ -347,13 +299,9 @@ static HRESULT new_reader(IInputStream *stream, Reader **ret, IDataReader **ret_
         *ret_reader = NULL;
         if (!reader)
                 return E_OUTOFMEMORY;
-        pthread_mutex_init(&reader->lock, NULL);
-        reader->order = ByteOrder_BigEndian;
-        reader->stream = stream;
-        if (stream)
-                IInputStream_AddRef(stream);
+        data_stream_init(&reader->data, stream);
         *ret = reader;
-        *ret_reader = object_face(&reader->object, 0);
+        *ret_reader = object_face(&reader->data.object, 0);
         return S_OK;
 }
 

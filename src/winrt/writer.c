@@ -7,18 +7,14 @@
 
 #include "winrt/async.h"
 #include "winrt/buffer.h"
+#include "winrt/data-stream.h"
 #include "winrt/factory.h"
 #include "winrt/scalar.h"
 
 typedef struct Writer {
-        Object object;
-        pthread_mutex_t lock;
-        IOutputStream *stream; /* NULL: none, or it was detached */
+        DataStream data;
         UINT8 *bytes;
         UINT32 n, n_allocated; /* what is not stored yet */
-        UnicodeEncoding encoding;
-        ByteOrder order;
-        bool is_closed;
 } Writer;
 
 static Writer *writer_of(void *self)
@@ -30,10 +26,8 @@ static void writer_done(Object *object)
 {
         Writer *writer = (Writer *)object;
 
-        if (writer->stream)
-                IOutputStream_Release(writer->stream);
         free(writer->bytes);
-        pthread_mutex_destroy(&writer->lock);
+        data_stream_done(&writer->data);
 }
 
 /* Under the lock. */
@@ -57,13 +51,13 @@ static HRESULT append(Writer *writer, const void *bytes, UINT32 n)
 {
         HRESULT hr;
 
-        pthread_mutex_lock(&writer->lock);
-        hr = writer->is_closed ? RO_E_CLOSED : reserve(writer, n);
+        pthread_mutex_lock(&writer->data.lock);
+        hr = writer->data.is_closed ? RO_E_CLOSED : reserve(writer, n);
         if (SUCCEEDED(hr) && n > 0) {
                 memcpy(writer->bytes + writer->n, bytes, n);
                 writer->n += n;
         }
-        pthread_mutex_unlock(&writer->lock);
+        pthread_mutex_unlock(&writer->data.lock);
         return hr;
 }
 
@@ -72,7 +66,7 @@ static HRESULT append_number(void *self, const void *value, UINT32 n)
         UINT8 bytes[8];
 
         memcpy(bytes, value, n);
-        scalar_order(bytes, n, writer_of(self)->order);
+        scalar_order(bytes, n, writer_of(self)->data.order);
         return append(writer_of(self), bytes, n);
 }
 
@@ -104,7 +98,7 @@ static STDMETHODIMP write_guid(IDataWriter *self, GUID value)
         UINT8 bytes[sizeof value];
 
         memcpy(bytes, &value, sizeof bytes);
-        scalar_order_guid(bytes, writer_of(self)->order);
+        scalar_order_guid(bytes, writer_of(self)->data.order);
         return append(writer_of(self), bytes, sizeof bytes);
 }
 
@@ -139,14 +133,14 @@ static HRESULT encode(const Writer *writer, HSTRING value, UINT8 **ret_bytes, UI
         const WCHAR *text = WindowsGetStringRawBuffer(value, &n);
         UINT8 *bytes;
 
-        if (writer->encoding == UnicodeEncoding_Utf8)
+        if (writer->data.encoding == UnicodeEncoding_Utf8)
                 return string_to_bytes(value, ret_bytes, ret_n);
         bytes = n <= UINT32_MAX / 2 ? malloc(MAX((size_t)n * 2, (size_t)1)) : NULL;
         if (!bytes)
                 return E_OUTOFMEMORY;
         memcpy(bytes, text, (size_t)n * 2);
         for (UINT32 i = 0; i < n; i++)
-                scalar_order(bytes + 2 * (size_t)i, 2, writer->encoding == UnicodeEncoding_Utf16BE ?
+                scalar_order(bytes + 2 * (size_t)i, 2, writer->data.encoding == UnicodeEncoding_Utf16BE ?
                              ByteOrder_BigEndian : ByteOrder_LittleEndian);
         *ret_bytes = bytes;
         *ret_n = n * 2;
@@ -186,70 +180,24 @@ static STDMETHODIMP get_left(IDataWriter *self, UINT32 *ret_value)
 
         if (!ret_value)
                 return E_POINTER;
-        pthread_mutex_lock(&writer->lock);
+        pthread_mutex_lock(&writer->data.lock);
         *ret_value = writer->n;
-        pthread_mutex_unlock(&writer->lock);
-        return S_OK;
-}
-
-static STDMETHODIMP get_encoding(IDataWriter *self, UnicodeEncoding *ret_value)
-{
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = writer_of(self)->encoding;
-        return S_OK;
-}
-
-static STDMETHODIMP put_encoding(IDataWriter *self, UnicodeEncoding value)
-{
-        if ((unsigned)value > UnicodeEncoding_Utf16BE)
-                return E_INVALIDARG;
-        writer_of(self)->encoding = value;
-        return S_OK;
-}
-
-static STDMETHODIMP get_order(IDataWriter *self, ByteOrder *ret_value)
-{
-        if (!ret_value)
-                return E_POINTER;
-        *ret_value = writer_of(self)->order;
-        return S_OK;
-}
-
-static STDMETHODIMP put_order(IDataWriter *self, ByteOrder value)
-{
-        if ((unsigned)value > ByteOrder_BigEndian)
-                return E_INVALIDARG;
-        writer_of(self)->order = value;
+        pthread_mutex_unlock(&writer->data.lock);
         return S_OK;
 }
 
 /* The stream. */
-
-/* A reference to it; NULL: there is none, and why. */
-static IOutputStream *stream_of(Writer *writer, HRESULT *ret_hr)
-{
-        IOutputStream *stream;
-
-        pthread_mutex_lock(&writer->lock);
-        stream = writer->is_closed ? NULL : writer->stream;
-        *ret_hr = writer->is_closed ? RO_E_CLOSED : stream ? S_OK : E_ILLEGAL_METHOD_CALL;
-        if (stream)
-                IOutputStream_AddRef(stream);
-        pthread_mutex_unlock(&writer->lock);
-        return stream;
-}
 
 /* What was written until now, which is not there any more. */
 static HRESULT take_buffer(Writer *writer, IBuffer **ret)
 {
         HRESULT hr;
 
-        pthread_mutex_lock(&writer->lock);
-        hr = writer->is_closed ? RO_E_CLOSED : buffer_new(writer->bytes, writer->n, ret);
+        pthread_mutex_lock(&writer->data.lock);
+        hr = writer->data.is_closed ? RO_E_CLOSED : buffer_new(writer->bytes, writer->n, ret);
         if (SUCCEEDED(hr))
                 writer->n = 0;
-        pthread_mutex_unlock(&writer->lock);
+        pthread_mutex_unlock(&writer->data.lock);
         return hr;
 }
 
@@ -282,8 +230,8 @@ static STDMETHODIMP store_async(IDataWriter *self, IAsyncOperation_UINT32 **ret_
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        stream = stream_of(writer_of(self), &hr);
-        if (!stream)
+        hr = data_stream_get(&writer_of(self)->data, &stream);
+        if (FAILED(hr))
                 return hr;
         hr = store_to(writer_of(self), stream, &n);
         IOutputStream_Release(stream);
@@ -298,8 +246,8 @@ static STDMETHODIMP flush_async(IDataWriter *self, IAsyncOperation_boolean **ret
         if (!ret_operation)
                 return E_POINTER;
         *ret_operation = NULL;
-        stream = stream_of(writer_of(self), &hr);
-        if (!stream)
+        hr = data_stream_get(&writer_of(self)->data, &stream);
+        if (FAILED(hr))
                 return hr;
         hr = IOutputStream_FlushAsync(stream, ret_operation);
         IOutputStream_Release(stream);
@@ -314,40 +262,8 @@ static STDMETHODIMP detach_buffer(IDataWriter *self, IBuffer **ret_buffer)
         return take_buffer(writer_of(self), ret_buffer);
 }
 
-static IOutputStream *take_stream(Writer *writer, bool closes)
-{
-        IOutputStream *stream;
-
-        pthread_mutex_lock(&writer->lock);
-        stream = TAKE_PTR(writer->stream);
-        writer->is_closed = writer->is_closed || closes;
-        pthread_mutex_unlock(&writer->lock);
-        return stream;
-}
-
-static STDMETHODIMP detach_stream(IDataWriter *self, IOutputStream **ret_stream)
-{
-        if (!ret_stream)
-                return E_POINTER;
-        *ret_stream = take_stream(writer_of(self), false);
-        return S_OK;
-}
-
-/* With its stream, unless that was detached. */
-static STDMETHODIMP close_writer(IClosable *self)
-{
-        IOutputStream *stream = take_stream(writer_of(self), true);
-
-        if (stream) {
-                closable_close(stream);
-                IOutputStream_Release(stream);
-        }
-        return S_OK;
-}
-
 static const IDataWriterVtbl writer_vtable = {
-        INSPECTABLE_SLOTS, .get_UnstoredBufferLength = get_left, .get_UnicodeEncoding = get_encoding,
-        .put_UnicodeEncoding = put_encoding, .get_ByteOrder = get_order, .put_ByteOrder = put_order,
+        INSPECTABLE_SLOTS, .get_UnstoredBufferLength = get_left, DATA_STREAM_SLOTS,
         .WriteByte = write_byte, .WriteBytes = write_bytes, .WriteBuffer = write_buffer,
         .WriteBufferRange = write_range, .WriteBoolean = write_boolean, .WriteGuid = write_guid,
         .WriteInt16 = write_int16, .WriteInt32 = write_int32, .WriteInt64 = write_int64,
@@ -355,12 +271,10 @@ static const IDataWriterVtbl writer_vtable = {
         .WriteSingle = write_single, .WriteDouble = write_double, .WriteDateTime = write_date,
         .WriteTimeSpan = write_span, .WriteString = write_string, .MeasureString = measure_string,
         .StoreAsync = store_async, .FlushAsync = flush_async, .DetachBuffer = detach_buffer,
-        .DetachStream = detach_stream,
 };
-static const IClosableVtbl closable_vtable = { INSPECTABLE_SLOTS, .Close = close_writer };
 static const Class writer_class = {
         .name = u"Windows.Storage.Streams.DataWriter", .size = sizeof(Writer), .done = writer_done,
-        .faces = { { &IID_IDataWriter, &writer_vtable, NULL }, { &IID_IClosable, &closable_vtable, NULL } },
+        .faces = { { &IID_IDataWriter, &writer_vtable, NULL }, { &IID_IClosable, &data_stream_closable, NULL } },
 };
 
 static HRESULT new_writer(IOutputStream *stream, void *ret)
@@ -370,12 +284,8 @@ static HRESULT new_writer(IOutputStream *stream, void *ret)
         *(void **)ret = NULL;
         if (!writer)
                 return E_OUTOFMEMORY;
-        pthread_mutex_init(&writer->lock, NULL);
-        writer->order = ByteOrder_BigEndian;
-        writer->stream = stream;
-        if (stream)
-                IOutputStream_AddRef(stream);
-        *(void **)ret = object_face(&writer->object, 0);
+        data_stream_init(&writer->data, stream);
+        *(void **)ret = object_face(&writer->data.object, 0);
         return S_OK;
 }
 
