@@ -11,6 +11,8 @@
 
 #include "projection.h"
 
+#include "../winrt/counted.h"
+
 #include <coroutine>
 #include <exception>
 
@@ -47,7 +49,7 @@ inline const IID iid_marshal = { 0x00000003, 0, 0, { 0xc0, 0, 0, 0, 0, 0, 0, 0x4
 inline const IID iid_context_callback = { 0x000001da, 0, 0, { 0xc0, 0, 0, 0, 0, 0, 0, 0x46 } };
 
 // The IMarshal of an agile object: the free-threaded marshaler does it, and the rest is the object's.
-class Marshaler final : public IMarshal {
+class Marshaler final : public CountedObject<IMarshal> {
 public:
         Marshaler(IUnknown *of, IMarshal *by) : of(of), by(by)
         {
@@ -60,18 +62,6 @@ public:
                 AddRef();
                 *ret_object = static_cast<IMarshal *>(this);
                 return S_OK;
-        }
-        ULONG STDMETHODCALLTYPE AddRef() override
-        {
-                return ++n_ref;
-        }
-        ULONG STDMETHODCALLTYPE Release() override
-        {
-                ULONG left = --n_ref;
-
-                if (left == 0)
-                        delete this;
-                return left;
         }
         HRESULT GetUnmarshalClass(REFIID iid, void *object, DWORD context, void *data, DWORD flags,
                                   CLSID *ret_clsid) override
@@ -110,11 +100,10 @@ private:
 
         IUnknown *of;
         IMarshal *by;
-        std::atomic<ULONG> n_ref = 1;
 };
 
 // An agile object of the program's own with one interface.
-template <typename Interface> class Object : public Interface {
+template <typename Interface> class Object : public CountedObject<Interface> {
 public:
         HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **ret_object) override
         {
@@ -124,25 +113,12 @@ public:
                 if (!same(iid, IidOf<Interface>::get()) && !same(iid, IID_IUnknown) && !same(iid, IID_IAgileObject) &&
                     !(is_inspectable() && same(iid, IID_IInspectable)))
                         return E_NOINTERFACE;
-                AddRef();
+                this->AddRef();
                 *ret_object = static_cast<Interface *>(this);
                 return S_OK;
         }
-        ULONG STDMETHODCALLTYPE AddRef() override
-        {
-                return ++n_ref;
-        }
-        ULONG STDMETHODCALLTYPE Release() override
-        {
-                ULONG left = --n_ref;
-
-                if (left == 0)
-                        delete this;
-                return left;
-        }
 
 protected:
-        virtual ~Object() = default;
         virtual bool is_inspectable() const
         {
                 return false;
@@ -159,8 +135,6 @@ private:
                         *ret_object = static_cast<IMarshal *>(new Marshaler(this, by.detach()));
                 return hr;
         }
-
-        std::atomic<ULONG> n_ref = 1;
 };
 
 // A task of the program's own.

@@ -15,6 +15,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "counted.h"
+
 namespace {
 
 int n_rows, n_failed;
@@ -50,7 +52,7 @@ private:
 std::atomic<int> n_objects;
 
 // What the objects of this program have in common.
-template <typename Interface> class Counted : public Interface {
+template <typename Interface> class Counted : public CountedObject<Interface> {
 public:
         Counted()
         {
@@ -61,32 +63,17 @@ public:
                 *ret_object = nullptr;
                 if (!same(iid, own_iid()) && !same(iid, IID_IUnknown) && !same(iid, IID_IAgileObject))
                         return E_NOINTERFACE;
-                AddRef();
+                this->AddRef();
                 *ret_object = static_cast<Interface *>(this);
                 return S_OK;
         }
-        ULONG STDMETHODCALLTYPE AddRef() override
-        {
-                return ++n_ref;
-        }
-        ULONG STDMETHODCALLTYPE Release() override
-        {
-                ULONG left = --n_ref;
-
-                if (left == 0)
-                        delete this;
-                return left;
-        }
 
 protected:
-        virtual ~Counted()
+        ~Counted() override
         {
                 n_objects--;
         }
         virtual REFIID own_iid() const = 0;
-
-private:
-        std::atomic<ULONG> n_ref = 1;
 };
 
 class Task final : public Counted<IBackgroundTask> {
