@@ -119,11 +119,7 @@ static int serve(const char *library)
         for (;;) {
                 struct pollfd input = { .fd = control, .events = POLLIN };
 
-                int next = watch_check(), together = together_check();
-
-                if (together > 0 || next > TOGETHER_CHECK_MSEC)
-                        next = TOGETHER_CHECK_MSEC;
-                if (poll(&input, 1, next) > 0 && !read_lines())
+                if (poll(&input, 1, watch_check()) > 0 && !read_lines())
                         break;
         }
         together_leave();

@@ -37,7 +37,6 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pid_t wineserver;    /* 0: not known, and nothing is done */
 static pid_t program;       /* 0: none is together */
-static uint64_t latest_usec; /* it is, until then */
 /* The processors of this process, of wineserver and of the program when they are apart; the one that they share. */
 static cpu_set_t ours, of_wineserver, of_program, shared;
 
@@ -184,7 +183,7 @@ static void begin(Together *together, pid_t pid)
         together->state = TOGETHER_NOW;
         together->window_usec = usec_of(CLOCK_MONOTONIC);
         together->window_cpu_usec = cpu_usec(wineserver);
-        together->end_usec = latest_usec = together->window_usec + END_USEC;
+        together->end_usec = together->window_usec + END_USEC;
 }
 
 static bool is_of_use(Together *together)
@@ -217,14 +216,13 @@ void together_go_on(Together *together, pid_t pid)
                 together->state = TOGETHER_OVER;
         if (together->state == TOGETHER_NOT_YET && has_begun(pid))
                 begin(together, pid);
-        if (together->state == TOGETHER_NOW && program == pid && is_of_use(together)) {
+        if (together->state == TOGETHER_NOW && is_of_use(together)) {
                 /* Every time: threads come, and Wine lets them go where they want. */
                 move(pid, &of_program, &shared);
                 move(wineserver, &of_wineserver, &shared);
                 move(getpid(), &ours, &shared);
         } else if (together->state == TOGETHER_NOW) {
-                if (program == pid)
-                        release();
+                release();
                 together->state = TOGETHER_OVER;
         }
         pthread_mutex_unlock(&lock);
@@ -237,18 +235,6 @@ void together_end(Together *together)
                 release();
         together->state = TOGETHER_OVER;
         pthread_mutex_unlock(&lock);
-}
-
-int together_check(void)
-{
-        int next;
-
-        pthread_mutex_lock(&lock);
-        if (program != 0 && usec_of(CLOCK_MONOTONIC) >= latest_usec)
-                release();
-        next = program != 0 ? END_USEC / 1000 : -1;
-        pthread_mutex_unlock(&lock);
-        return next;
 }
 
 void together_leave(void)

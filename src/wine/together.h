@@ -23,11 +23,5 @@ void together_init(void);
 void together_go_on(Together *together, pid_t program);
 /* The program has started, or is gone. */
 void together_end(Together *together);
-/*
- * From a thread that waits for no program, every TOGETHER_CHECK_MSEC while one starts: ends what goes on for too long,
- * for whoever began it may wait for an answer. When this is to be called again, in ms; -1: it need not.
- */
-#define TOGETHER_CHECK_MSEC 200
-int together_check(void);
 /* This process ends, whatever its threads are at. */
 void together_leave(void);
