@@ -47,7 +47,7 @@ def main():
     for name in ('background_p', 'background_i', 'rpcss_c'):
         compile_made(name)
     compile_made('dlldata', '-DENTRY_PREFIX=Proxy_', '-D_WIN32_WINNT=0x0601')
-    for name in ('agile', 'dll', 'provide', 'serve', 'registry', 'scm', 'watch', 'together', 'host'):
+    for name in ('agile', 'dll', 'provide', 'serve', 'registry', 'scm', 'watch', 'host'):
         compile_ours(name)
 
     # Two worlds with the same names: of ours only what bridge.h declares is seen.
@@ -57,8 +57,8 @@ def main():
     run(winegcc, '-m64', '-shared', '-o', LIBRARY, here / 'bgtask.spec', 'agile.o', 'dll.o', 'provide.o', 'serve.o',
         'registry.o', 'dlldata.o', 'background_p.o', 'background_i.o', 'bridge.o', '-Wl,--start-group', *archives[1:],
         '-Wl,--end-group', '-lole32', '-lcombase', '-loleaut32', '-lrpcrt4', '-ladvapi32', '-luuid', '-lpthread')
-    run(winegcc, '-m64', '-o', HOST, 'host.o', 'watch.o', 'together.o', 'scm.o', 'rpcss_c.o', 'background_i.o',
-        '-lole32', '-lrpcrt4', '-luuid', '-luser32')
+    run(winegcc, '-m64', '-o', HOST, 'host.o', 'watch.o', 'scm.o', 'rpcss_c.o', 'background_i.o', '-lole32',
+        '-lrpcrt4', '-luuid', '-luser32')
 
 
 if __name__ == '__main__':

@@ -36,7 +36,6 @@
 #include <unistd.h>
 
 #include "wine/scm.h"
-#include "wine/together.h"
 #include "wine/watch.h"
 
 #define LINE_MAX_SIZE 65536
@@ -111,7 +110,6 @@ static int serve(const char *library)
         if (!introduce)
                 return 1;
         watch_init(introduce, control);
-        together_init();
         CoInitializeEx(NULL, COINIT_MULTITHREADED);
         bring_up();
         if (write(control, "ready\n", 6) != 6)
@@ -120,10 +118,8 @@ static int serve(const char *library)
                 struct pollfd input = { .fd = control, .events = POLLIN };
 
                 if (poll(&input, 1, watch_check()) > 0 && !read_lines())
-                        break;
+                        return 0;
         }
-        together_leave();
-        return 0;
 }
 
 /*

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "wine/scm.h"
-#include "wine/together.h"
 
 #define CLASSES_MAX 64
 #define EXIT_CODE 1
@@ -354,14 +353,12 @@ static HRESULT look_again(Watch *watch, Class *class, BOOL narrow)
 static void search(Watch *watch)
 {
         size_t n_left = watch->n_classes;
-        Together together = { 0 };
         unsigned n_tries = 0;
         int pause = 0;
 
         for (unsigned n = 0; n_left > 0 && !is_gone_within(watch, pause); n++) {
                 BOOL later = n >= SOON_COUNT, narrow;
 
-                together_go_on(&together, (pid_t)watch->unix_pid);
                 pause = later ? LATER_MSEC : SOON_MSEC;
                 if (!later && n % DEAF_COUNT != 0 && !may_listen(watch))
                         continue;
@@ -380,7 +377,6 @@ static void search(Watch *watch)
                                 pause = LATER_MSEC;
                 }
         }
-        together_end(&together);
 }
 
 static void unlink_watch(Watch *watch)

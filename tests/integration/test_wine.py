@@ -36,21 +36,6 @@ def used(pid):
     return len(os.listdir(f'/proc/{pid}/fd')), int(status.partition('RssAnon:')[2].split()[0])
 
 
-def threads(pid):
-    try:
-        return [int(thread) for thread in os.listdir(f'/proc/{pid}/task')]
-    except OSError:
-        return []
-
-
-def affinity(thread):
-    """None: it has ended."""
-    try:
-        return os.sched_getaffinity(thread)
-    except ProcessLookupError:
-        return None
-
-
 class ServerCase(WineCase):
     def install(self, arguments='serve', clsid=CLSID):
         """A package with a copy of the program; removed at the end of the test."""
@@ -237,17 +222,6 @@ class Serving(ServerCase):
                 self.assertEqual(self.wine('find', clsid), '00000000\n')
         for clsid in (CLSID_2, CLSID_3):
             self.assertNotEqual(self.wine('find', clsid), '00000000\n')
-
-    def test_a_server_that_has_started_may_use_all_processors_again_and_so_may_all_that_served_its_start(self):
-        self.install()
-        complete, = self.register('complete')
-
-        def bound():
-            return [describe(pid) for pid in processes(f'WINEPREFIX={self.prefix}')
-                    for thread in threads(pid) if affinity(thread) not in (None, os.sched_getaffinity(0))]
-
-        self.assert_outcome('completed', complete)
-        eventually(lambda: not bound())
 
     def test_many_runs_of_one_server_leave_nothing_in_it_or_in_its_host(self):
         self.install()
